@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kqueue(2) and kevent(2) on /dev/kqueue.  The values of EVFILT_*, EV_* and
+ * NOTE_* stand in <linux/kqueue.h>.
+ */
+#ifndef _SYS_EVENT_H_
+#define _SYS_EVENT_H_
+
+#include <sys/types.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <linux/kqueue.h>
+
+#if defined(__TIMESIZE) && __TIMESIZE == 32 && \
+	defined(_TIME_BITS) && _TIME_BITS == 64
+#error "kevent() takes the C library's default timespec: drop _TIME_BITS"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct timespec;
+
+/* What a 32-bit program's word lacks to 64 bits; nobody reads it. */
+#define KEVENT_PAD_	(8 * (sizeof(uint64_t) - sizeof(uintptr_t)))
+
+/*
+ * One change, or one event.  A knote is identified in its queue by ident and
+ * filter together.  Laid out as struct kq_event in 32-bit programs too.
+ */
+struct kevent {
+	uintptr_t	ident;		/* what is watched */
+	uint64_t	: KEVENT_PAD_;
+	short		filter;		/* EVFILT_* */
+	unsigned short	flags;		/* EV_* */
+	unsigned int	fflags;		/* NOTE_* of the filter */
+	int64_t		data;		/* the filter's value */
+	void		*udata;		/* the program's, handed back */
+	uint64_t	: KEVENT_PAD_;
+};
+
+/* Fill in a struct kevent.  Each argument is evaluated once. */
+#define EV_SET(kevp_, ident_, filter_, flags_, fflags_, data_, udata_)	\
+do {									\
+	struct kevent *ev_set_kevp_ = (kevp_);				\
+									\
+	ev_set_kevp_->ident = (ident_);					\
+	ev_set_kevp_->filter = (filter_);				\
+	ev_set_kevp_->flags = (flags_);					\
+	ev_set_kevp_->fflags = (fflags_);				\
+	ev_set_kevp_->data = (data_);					\
+	ev_set_kevp_->udata = (udata_);					\
+} while (0)
+
+/* Flags of kqueuex() */
+#define KQUEUE_CLOEXEC		0x00000001
+#define KQUEUE_CPONFORK		0x00000002
+
+/*
+ * kqueue() makes a queue and returns a descriptor for it, or -1 with errno
+ * ENOENT or ENXIO (the kqueue module is not loaded), EMFILE, ENFILE or ENOMEM.
+ * The descriptor is always close-on-exec, and a forked child does not have it.
+ */
+int	kqueue(void);
+
+/* The same with O_CLOEXEC and O_NONBLOCK, neither of which changes anything. */
+int	kqueue1(int flags);
+
+/* The same with KQUEUE_*.  EOPNOTSUPP for KQUEUE_CPONFORK, EINVAL for others. */
+int	kqueuex(unsigned int flags);
+
+/*
+ * Apply the nchanges entries of changelist in order, then wait for up to
+ * nevents events, at most timeout long (for ever if it is NULL).  Returns the
+ * number of entries stored in eventlist, 0 when the time is up, or -1.
+ */
+int	kevent(int kq, const struct kevent *changelist, int nchanges,
+	       struct kevent *eventlist, int nevents,
+	       const struct timespec *timeout);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _SYS_EVENT_H_ */

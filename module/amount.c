@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How much there is to read and room to write.
+ *
+ * Everything here is read without the object's sleeping locks - a socket's, a
+ * pipe's, an inode's - because another process may hold one of them over a
+ * page fault of its own making.  A value may therefore be a little old, as it
+ * may be anyway by the time the program sees it.
+ *
+ * Where only the file itself knows, its FIONREAD is asked, which stores its
+ * answer in the program's memory: in the slot of the event that is about to be
+ * written there, with page faults disabled.  Only kernel code that is known
+ * not to block is asked, never FUSE or CUSE.
+ */
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/major.h>
+#include <linux/pipe_fs_i.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include <net/udp.h>
+#include <asm/ioctls.h>
+
+#include "amount.h"
+#include "compat/fdtable.h"
+#include "compat/uaccess.h"
+
+static enum kq_object socket_object(const struct sock *sk)
+{
+	switch (sk->sk_family) {
+	case AF_INET:
+	case AF_INET6:
+		if (sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP)
+			return OBJECT_TCP;
+		if (sk->sk_type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP)
+			return OBJECT_UDP;
+		break;
+	case AF_UNIX:
+		return sk->sk_type == SOCK_DGRAM ? OBJECT_UNIX_DGRAM :
+						   OBJECT_UNIX;
+	}
+	return OBJECT_SOCKET;
+}
+
+static bool is_tty(const struct inode *inode)
+{
+	unsigned int major = imajor(inode);
+
+	return S_ISCHR(inode->i_mode) &&
+	       (major == TTY_MAJOR || major == TTYAUX_MAJOR ||
+		(major >= UNIX98_PTY_MASTER_MAJOR &&
+		 major < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT));
+}
+
+static bool is_anonymous(const struct file *file, const char *name)
+{
+	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
+	       !strcmp(file->f_path.dentry->d_name.name, name);
+}
+
+/**
+ * amount_object - what a file is
+ * @file: the file
+ */
+enum kq_object amount_object(struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+	struct socket *sock = kq_sock_from_file(file);
+
+	if (sock)
+		return sock->sk ? socket_object(sock->sk) : OBJECT_OTHER;
+	if (S_ISFIFO(inode->i_mode))
+		return OBJECT_PIPE;
+	if (S_ISDIR(inode->i_mode) || S_ISREG(inode->i_mode))
+		return OBJECT_INODE;
+	if (is_tty(inode) || is_anonymous(file, "inotify"))
+		return OBJECT_FIONREAD;
+	return OBJECT_OTHER;
+}
+
+bool amount_is_socket(enum kq_object object)
+{
+	return object >= OBJECT_TCP && object <= OBJECT_SOCKET;
+}
+
+/* Whether the file's ->poll is kernel code that never waits for anybody. */
+bool amount_never_blocks(struct file *file, enum kq_object object)
+{
+	switch (object) {
+	case OBJECT_TCP:
+	case OBJECT_UDP:
+	case OBJECT_UNIX:
+	case OBJECT_UNIX_DGRAM:
+	case OBJECT_PIPE:
+	case OBJECT_INODE:
+		return true;
+	default:
+		return is_anonymous(file, "[eventfd]") ||
+		       is_anonymous(file, "[timerfd]");
+	}
+}
+
+struct sock *amount_sock(struct file *file)
+{
+	return kq_sock_from_file(file)->sk;
+}
+
+static s64 queue_bytes(struct sk_buff_head *queue)
+{
+	struct sk_buff *skb;
+	s64 bytes = 0;
+
+	spin_lock_bh(&queue->lock);
+	skb_queue_walk(queue, skb)
+		bytes += skb->len;
+	spin_unlock_bh(&queue->lock);
+	return bytes;
+}
+
+/* Datagrams move from one queue to the other when somebody polls. */
+static s64 udp_bytes(struct sock *sk)
+{
+	return queue_bytes(&udp_sk(sk)->reader_queue) +
+	       queue_bytes(&sk->sk_receive_queue);
+}
+
+/* The ring cannot be replaced while rd_wait.lock is held. */
+static s64 pipe_bytes(struct pipe_inode_info *pipe)
+{
+	unsigned int head, tail, mask;
+	unsigned long flags;
+	u64 bytes = 0;
+
+	spin_lock_irqsave(&pipe->rd_wait.lock, flags);
+	head = READ_ONCE(pipe->head);
+	mask = pipe->ring_size - 1;
+	/* A reader moves tail and empties buffers with only its mutex held. */
+	for (tail = READ_ONCE(pipe->tail); tail != head; tail++)
+		bytes += READ_ONCE(pipe->bufs[tail & mask].len);
+	spin_unlock_irqrestore(&pipe->rd_wait.lock, flags);
+	return min_t(u64, bytes, S64_MAX);
+}
+
+static s64 listen_backlog(struct sock *sk, enum kq_object object)
+{
+	if (object == OBJECT_TCP)
+		return READ_ONCE(sk->sk_ack_backlog);
+	return skb_queue_len_lockless(&sk->sk_receive_queue);
+}
+
+static int ask_file(struct file *file, int __user *slot, s64 *amount)
+{
+	const struct file_operations *fops = file->f_op;
+	int bytes;
+	long ret;
+
+	*amount = slot ? 1 : S64_MAX;
+	if (!slot || !fops->unlocked_ioctl)
+		return 0;
+	pagefault_disable();
+	ret = fops->unlocked_ioctl(file, FIONREAD, (unsigned long)slot);
+	if (!ret)
+		ret = __get_user(bytes, slot);
+	pagefault_enable();
+	if (!ret)
+		*amount = bytes;
+	return ret == -EFAULT ? -EFAULT : 0;
+}
+
+/**
+ * amount_to_read - how many bytes can be read, or connections accepted
+ * @file: the file
+ * @object: what it is
+ * @slot: a place in the program's memory that may be overwritten; NULL where
+ *	a guess, too high rather than too low, will do
+ * @amount: where the answer goes
+ *
+ * Context: process; does not wait for anybody.
+ * Return: 0, or -EFAULT when @slot had to be written and is not there.
+ */
+int amount_to_read(struct file *file, enum kq_object object,
+		   void __user *slot, s64 *amount)
+{
+	struct sock *sk = amount_is_socket(object) ? amount_sock(file) : NULL;
+
+	*amount = 1;
+	if (sk && READ_ONCE(sk->sk_state) == TCP_LISTEN) {
+		*amount = listen_backlog(sk, object);
+		return 0;
+	}
+	switch (object) {
+	case OBJECT_TCP:
+		*amount = max(tcp_inq(sk), 0);
+		return 0;
+	case OBJECT_UDP:
+		*amount = udp_bytes(sk);
+		return 0;
+	case OBJECT_UNIX_DGRAM:
+		*amount = queue_bytes(&sk->sk_receive_queue);
+		return 0;
+	case OBJECT_PIPE:
+		*amount = pipe_bytes(file->private_data);
+		return 0;
+	case OBJECT_UNIX:
+	case OBJECT_FIONREAD:
+		return ask_file(file, slot, amount);
+	case OBJECT_INODE:
+		*amount = 0;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static s64 pipe_room(struct pipe_inode_info *pipe)
+{
+	unsigned int used = READ_ONCE(pipe->head) - READ_ONCE(pipe->tail);
+	unsigned int max_usage = READ_ONCE(pipe->max_usage);
+
+	return used < max_usage ? (s64)(max_usage - used) << PAGE_SHIFT : 0;
+}
+
+/**
+ * amount_to_write - how many bytes can be written
+ * @file: the file
+ * @object: what it is
+ *
+ * Context: process; does not wait for anybody.
+ */
+s64 amount_to_write(struct file *file, enum kq_object object)
+{
+	struct sock *sk;
+
+	switch (object) {
+	case OBJECT_TCP:
+		return max(sk_stream_wspace(amount_sock(file)), 0);
+	case OBJECT_UDP:
+	case OBJECT_UNIX:
+	case OBJECT_UNIX_DGRAM:
+	case OBJECT_SOCKET:
+		sk = amount_sock(file);
+		return max(READ_ONCE(sk->sk_sndbuf) - sk_wmem_alloc_get(sk), 0);
+	case OBJECT_PIPE:
+		return pipe_room(file->private_data);
+	case OBJECT_INODE:
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+/**
+ * amount_unsent - how many bytes of a socket's send queue are still its own
+ * @file: a socket's file
+ * @object: what it is
+ *
+ * Context: process; does not wait for anybody.
+ */
+s64 amount_unsent(struct file *file, enum kq_object object)
+{
+	struct sock *sk = amount_sock(file);
+
+	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+		return 0;
+	if (object == OBJECT_TCP)
+		return READ_ONCE(tcp_sk(sk)->write_seq) -
+		       READ_ONCE(tcp_sk(sk)->snd_una);
+	return sk_wmem_alloc_get(sk);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The file in a slot of a descriptor table, and the socket behind a file. */
+#ifndef _KQUEUE_COMPAT_FDTABLE_H
+#define _KQUEUE_COMPAT_FDTABLE_H
+
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/net.h>
+#include <linux/nospec.h>
+#include <linux/version.h>
+
+/*
+ * What stands in a slot, without a reference: for comparing, not for use.
+ * The look-up helpers of fdtable.h changed their names with every other
+ * release; the structures did not.  Caller holds rcu_read_lock() or the
+ * table's file_lock.
+ */
+static inline struct file *kq_slot_file(struct files_struct *files,
+					unsigned int fd)
+{
+	struct fdtable *fdt = rcu_dereference_raw(files->fdt);
+
+	if (fd >= fdt->max_fds)
+		return NULL;
+	return rcu_dereference_raw(fdt->fd[array_index_nospec(fd, fdt->max_fds)]);
+}
+
+static inline struct socket *kq_sock_from_file(struct file *file)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+	int error;
+
+	return sock_from_file(file, &error);
+#else
+	return sock_from_file(file);
+#endif
+}
+
+#endif /* _KQUEUE_COMPAT_FDTABLE_H */

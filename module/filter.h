@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The filters there are. */
+#ifndef _KQUEUE_FILTER_H
+#define _KQUEUE_FILTER_H
+
+#include <kqueue/kqueue.h>
+
+const struct filterops *filter_find(s16 filter);
+
+extern const struct filterops file_filtops;
+extern const struct filterops queue_filtops;
+extern const struct filterops vnode_read_filtops;
+extern const struct filterops timer_filtops;
+extern const struct filterops user_filtops;
+
+int vnode_init(void);
+void vnode_exit(void);
+
+#endif /* _KQUEUE_FILTER_H */

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * READ, WRITE, EXCEPT and EMPTY on whatever can be polled.
+ *
+ * The file's own ->poll puts us on its wait queues; a wake-up only marks the
+ * knote, and what is true is asked of the file when the event is taken: ->poll
+ * again, and the amounts.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
+
+#include "amount.h"
+#include "compat/wait.h"
+#include "filter.h"
+#include "knote.h"
+
+#define READ_EVENTS	(EPOLLIN | EPOLLRDNORM | EPOLLRDHUP)
+#define WRITE_EVENTS	(EPOLLOUT | EPOLLWRNORM)
+#define EXCEPT_EVENTS	(EPOLLPRI)
+#define ALWAYS_EVENTS	(EPOLLERR | EPOLLHUP)
+
+static __poll_t file_events(const struct knote *kn)
+{
+	switch (kn->kn_filter) {
+	case EVFILT_READ:
+		return READ_EVENTS | ALWAYS_EVENTS;
+	case EVFILT_EXCEPT:
+		return EXCEPT_EVENTS | ALWAYS_EVENTS;
+	default:
+		return WRITE_EVENTS | ALWAYS_EVENTS;
+	}
+}
+
+/*
+ * Called with the lock of the wait queue held.  With POLLFREE the queue is
+ * about to go: leave it, and last of all say so, because from then on
+ * wait_leave() does not wait for us.
+ */
+static int file_wake(wait_queue_entry_t *entry, unsigned int mode, int sync,
+		     void *key)
+{
+	struct knote_wait *wait = container_of(entry, struct knote_wait, entry);
+	struct knote *kn = entry->private;
+	__poll_t events = key_to_poll(key);
+
+	if (events && !(events & (file_events(kn) | POLLFREE)))
+		return 0;
+	rcu_read_lock();
+	knote_fire(kn);
+	if (events & POLLFREE) {
+		list_del_init(&entry->entry);
+		smp_store_release(&wait->head, NULL);
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+/* Returns whether it has left; always, unless told to @try. */
+static bool wait_leave(struct knote_wait *wait, bool try)
+{
+	struct wait_queue_head *head;
+	bool left = true;
+
+	rcu_read_lock();
+	head = smp_load_acquire(&wait->head);
+	if (head && try)
+		left = kq_remove_wait_try(head, &wait->entry);
+	else if (head)
+		remove_wait_queue(head, &wait->entry);
+	if (left)
+		wait->head = NULL;
+	rcu_read_unlock();
+	return left;
+}
+
+static bool file_leave(struct knote *kn, bool try)
+{
+	struct knote_wait *wait, *next;
+
+	for (wait = &kn->kn_wait; wait; wait = wait->next)
+		if (!wait_leave(wait, try))
+			return false;
+	for (wait = kn->kn_wait.next; wait; wait = next) {
+		next = wait->next;
+		kfree_rcu(wait, rcu);
+	}
+	return true;
+}
+
+static void file_detach(struct knote *kn)
+{
+	file_leave(kn, false);
+}
+
+static bool file_detach_try(struct knote *kn)
+{
+	return file_leave(kn, true);
+}
+
+/**
+ * struct file_attach - what ->poll hands on to file_queue()
+ * @pt: the poll table
+ * @kn: the knote
+ * @error: 0 or -ENOMEM
+ */
+struct file_attach {
+	poll_table	pt;
+	struct knote	*kn;
+	int		error;
+};
+
+static void file_queue(struct file *file, struct wait_queue_head *head,
+		       poll_table *pt)
+{
+	struct file_attach *at = container_of(pt, struct file_attach, pt);
+	struct knote_wait *wait = &at->kn->kn_wait;
+
+	if (wait->head) {
+		wait = kzalloc(sizeof(*wait), GFP_KERNEL_ACCOUNT);
+		if (!wait) {
+			at->error = -ENOMEM;
+			return;
+		}
+		wait->next = at->kn->kn_wait.next;
+		at->kn->kn_wait.next = wait;
+	}
+	init_waitqueue_func_entry(&wait->entry, file_wake);
+	wait->entry.private = at->kn;
+	wait->head = head;
+	add_wait_queue(head, &wait->entry);
+}
+
+static __poll_t file_poll(struct knote *kn)
+{
+	poll_table pt = { ._key = file_events(kn) };
+
+	return vfs_poll(kn->kn_fp, &pt);
+}
+
+/* Whether data must reach a mark of the knote's own. */
+static bool has_lowat(const struct knote *kn)
+{
+	return kn->kn_sfflags & NOTE_LOWAT && amount_is_socket(kn->kn_object);
+}
+
+static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
+{
+	struct sock *sk = amount_sock(kn->kn_fp);
+	int error = READ_ONCE(sk->sk_err);
+	int lowat = READ_ONCE(sk->sk_rcvlowat);
+
+	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) {
+		ev->flags = EV_EOF;
+		ev->fflags = error;
+		return 1;
+	}
+	if (error)
+		return 1;
+	if (has_lowat(kn))
+		return ev->data >= kn->kn_sdata;
+	if (!(mask & READ_EVENTS))
+		return 0;
+	return lowat <= 1 || READ_ONCE(sk->sk_state) == TCP_LISTEN ||
+	       ev->data >= lowat;
+}
+
+static int read_ready(struct knote *kn, __poll_t mask, struct kq_event *ev)
+{
+	if (amount_is_socket(kn->kn_object))
+		return read_socket(kn, mask, ev);
+	if (kn->kn_object == OBJECT_PIPE && !(kn->kn_fp->f_mode & FMODE_READ))
+		return 0;
+	if (mask & EPOLLHUP)
+		ev->flags = EV_EOF;
+	return !!(mask & (READ_EVENTS | ALWAYS_EVENTS));
+}
+
+/* Whether a socket can be written to at all. */
+static bool write_connected(const struct sock *sk, enum kq_object object)
+{
+	int state = READ_ONCE(sk->sk_state);
+
+	switch (object) {
+	case OBJECT_TCP:
+		return !((1 << state) & (TCPF_CLOSE | TCPF_LISTEN |
+					 TCPF_SYN_SENT | TCPF_SYN_RECV));
+	case OBJECT_UNIX:
+		return state == TCP_ESTABLISHED;
+	default:
+		return state != TCP_LISTEN;
+	}
+}
+
+/*
+ * A stream tells of its room only when somebody has said that there was too
+ * little; looked at again after that, or room made meanwhile goes unnoticed.
+ */
+static s64 room_or_wake(struct knote *kn, s64 (*amount)(struct knote *kn),
+			s64 want, bool empty)
+{
+	struct socket *sock = amount_sock(kn->kn_fp)->sk_socket;
+	s64 room = amount(kn);
+
+	if (empty ? room <= want : room >= want)
+		return room;
+	if (sock) {
+		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sock->sk);
+		set_bit(SOCK_NOSPACE, &sock->flags);
+		smp_mb__after_atomic();
+	}
+	return amount(kn);
+}
+
+static s64 knote_room(struct knote *kn)
+{
+	return amount_to_write(kn->kn_fp, kn->kn_object);
+}
+
+static s64 knote_unsent(struct knote *kn)
+{
+	return amount_unsent(kn->kn_fp, kn->kn_object);
+}
+
+static int write_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
+{
+	struct sock *sk = amount_sock(kn->kn_fp);
+	int error = READ_ONCE(sk->sk_err);
+
+	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+		return 0;
+	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN) {
+		ev->flags = EV_EOF;
+		ev->fflags = error;
+		return 1;
+	}
+	if (error)
+		return 1;
+	if (!write_connected(sk, kn->kn_object))
+		return 0;
+	if (!has_lowat(kn))
+		return !!(mask & WRITE_EVENTS);
+	ev->data = room_or_wake(kn, knote_room, kn->kn_sdata, false);
+	return ev->data >= kn->kn_sdata;
+}
+
+static int write_ready(struct knote *kn, __poll_t mask, struct kq_event *ev)
+{
+	if (amount_is_socket(kn->kn_object))
+		return write_socket(kn, mask, ev);
+	if (kn->kn_object == OBJECT_PIPE) {
+		if (!(kn->kn_fp->f_mode & FMODE_WRITE))
+			return 0;
+		/* ->poll says this when nobody reads. */
+		if (mask & EPOLLERR)
+			ev->flags = EV_EOF;
+	} else if (mask & EPOLLHUP) {
+		ev->flags = EV_EOF;
+	}
+	return !!(mask & (WRITE_EVENTS | ALWAYS_EVENTS));
+}
+
+static int file_ready(struct knote *kn, __poll_t mask, struct kq_event *ev,
+		      void __user *slot)
+{
+	int error;
+
+	ev->flags = 0;
+	ev->fflags = 0;
+	switch (kn->kn_filter) {
+	case EVFILT_READ:
+		error = amount_to_read(kn->kn_fp, kn->kn_object, slot,
+				       &ev->data);
+		return error ?: read_ready(kn, mask, ev);
+	case EVFILT_WRITE:
+		ev->data = knote_room(kn);
+		return write_ready(kn, mask, ev);
+	case EVFILT_EXCEPT:
+		ev->data = 1;
+		return kn->kn_sfflags & NOTE_OOB && mask & EXCEPT_EVENTS;
+	default:
+		ev->data = 0;
+		return room_or_wake(kn, knote_unsent, 0, true) == 0;
+	}
+}
+
+static int file_sample(struct knote *kn, struct kq_event *ev,
+		       void __user *slot)
+{
+	return file_ready(kn, file_poll(kn), ev, slot);
+}
+
+/* The same for files whose ->poll is known not to wait for anybody. */
+static const struct filterops file_noblock_filtops = {
+	.f_isfd		= 1,
+	.f_flags	= FILTER_NOBLOCK,
+	.f_detach	= file_detach,
+	.f_detach_try	= file_detach_try,
+	.f_sample	= file_sample,
+};
+
+static int file_attach(struct knote *kn)
+{
+	struct file_attach at = { .kn = kn };
+	enum kq_object object = amount_object(kn->kn_fp);
+	struct kq_event ev;
+	__poll_t mask;
+
+	if (kn->kn_filter == EVFILT_EMPTY && !amount_is_socket(object))
+		return -EINVAL;
+	kn->kn_object = object;
+	if (amount_never_blocks(kn->kn_fp, object))
+		kn->kn_fop = &file_noblock_filtops;
+	init_poll_funcptr(&at.pt, file_queue);
+	at.pt._key = file_events(kn);
+	mask = vfs_poll(kn->kn_fp, &at.pt);
+	if (!at.error && kn->kn_filter == EVFILT_WRITE &&
+	    object == OBJECT_PIPE && kn->kn_fp->f_mode & FMODE_WRITE &&
+	    mask & EPOLLERR)
+		at.error = -EPIPE;
+	if (at.error)
+		file_detach(kn);
+	else if (file_ready(kn, mask, &ev, NULL))
+		knote_fire(kn);
+	return at.error;
+}
+
+const struct filterops file_filtops = {
+	.f_isfd		= 1,
+	.f_attach	= file_attach,
+	.f_detach	= file_detach,
+	.f_detach_try	= file_detach_try,
+	.f_sample	= file_sample,
+};

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a knote.
+ *
+ *	alloc -> publish -> [claimed, let go, claimed, ...] -> kill -> drop
+ *
+ * A published knote is in the look-up table and on its queue's list.  All
+ * queues share one table: a knote of a descriptor is hashed by (file,
+ * descriptor table), which is all that the close hook knows, any other by
+ * (queue, filter, ident).  The table is sized once, from memory, so that it
+ * never moves under the hook, which walks it under RCU alone.
+ *
+ * Killing takes a knote from the table and its lists: nobody finds it any more
+ * and nothing is delivered.  Whoever owns it then - the killer if it was not
+ * claimed, else the thread that lets go of it - drops it: detaches it from its
+ * object, gives its file back and frees it behind a grace period.
+ */
+#include <linux/hash.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/siphash.h>
+#include <linux/slab.h>
+
+#include "compat/fdtable.h"
+#include "knote.h"
+#include "limits.h"
+
+/* Knotes of one file in one descriptor table: what a close has to look at. */
+#define PEERS_MAX	4096
+
+#define TABLE_LOCKS	256
+
+/*
+ * Each bucket is written under its table lock, taken inside a queue's lock,
+ * the innermost lock there is.
+ */
+static struct hlist_head *table;
+static unsigned int table_mask;
+static raw_spinlock_t table_locks[TABLE_LOCKS];
+static siphash_key_t table_key;
+
+static struct kmem_cache *knote_cache;
+
+/* Knotes that were killed where ->f_detach could not run. */
+static LLIST_HEAD(reap_list);
+static void knote_reap(struct work_struct *work);
+static DECLARE_WORK(reap_work, knote_reap);
+
+int knote_init(void)
+{
+	unsigned long buckets;
+	unsigned int i;
+
+	/* One for each 64 KB of memory: 8 bytes, 1/8192 of it. */
+	buckets = clamp(totalram_pages() >> (16 - PAGE_SHIFT), 1024UL, 1UL << 18);
+	buckets = roundup_pow_of_two(buckets);
+	table = kvcalloc(buckets, sizeof(*table), GFP_KERNEL);
+	if (!table)
+		return -ENOMEM;
+	table_mask = buckets - 1;
+	for (i = 0; i < TABLE_LOCKS; i++)
+		raw_spin_lock_init(&table_locks[i]);
+	get_random_bytes(&table_key, sizeof(table_key));
+
+	knote_cache = KMEM_CACHE(knote, SLAB_ACCOUNT);
+	if (!knote_cache) {
+		kvfree(table);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* No queue is left, so no knote is but those that were just freed. */
+void knote_exit(void)
+{
+	flush_work(&reap_work);
+	rcu_barrier();
+	kmem_cache_destroy(knote_cache);
+	kvfree(table);
+}
+
+static unsigned int hash_file(struct file *fp, struct files_struct *files)
+{
+	return siphash_2u64((unsigned long)fp, (unsigned long)files,
+			    &table_key) & table_mask;
+}
+
+static unsigned int hash_ident(struct kqueue *kq, s16 filter, u64 ident)
+{
+	u64 owner = (unsigned long)kq ^ (u64)(u16)filter << 48;
+
+	return siphash_2u64(owner, ident, &table_key) & table_mask;
+}
+
+static unsigned int knote_bucket(const struct knote *kn)
+{
+	if (kn->kn_fp)
+		return hash_file(kn->kn_fp, kn->kn_kq->files);
+	return hash_ident(kn->kn_kq, kn->kn_filter, kn->kn_id);
+}
+
+/**
+ * knote_alloc - a new knote, charged to its queue's user
+ * @kq: the queue
+ *
+ * Context: process, may sleep.
+ * Return: the knote, claimed and not yet published, or an ERR_PTR(-ENOMEM).
+ */
+struct knote *knote_alloc(struct kqueue *kq)
+{
+	struct knote *kn;
+	int error;
+
+	error = limits_charge_knote(kq->user);
+	if (error)
+		return ERR_PTR(error);
+	kn = kmem_cache_zalloc(knote_cache, GFP_KERNEL);
+	if (!kn) {
+		limits_uncharge_knote(kq->user);
+		return ERR_PTR(-ENOMEM);
+	}
+	refcount_inc(&kq->refs);
+	kn->kn_kq = kq;
+	kn->kn_status = KN_CLAIMED | KN_DETACHED;
+	INIT_LIST_HEAD(&kn->kn_tqe);
+	return kn;
+}
+
+static void knote_free_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(knote_cache, container_of(rcu, struct knote, kn_rcu));
+}
+
+/**
+ * knote_free - free a knote that nobody can find any more
+ * @kn: the knote, detached, without a file
+ *
+ * Context: any.
+ */
+void knote_free(struct knote *kn)
+{
+	struct kqueue *kq = kn->kn_kq;
+
+	limits_uncharge_knote(kq->user);
+	call_rcu(&kn->kn_rcu, knote_free_rcu);
+	kqueue_put(kq);
+}
+
+/**
+ * knote_find - look a knote up
+ * @kq: its queue, locked and alive
+ * @fp: the file that now stands in the slot, NULL for other filters
+ * @kev: what has its ident and filter
+ *
+ * A knote of a file that has left the slot is not found: a close that has not
+ * come to the hook yet will drop it.
+ */
+struct knote *knote_find(struct kqueue *kq, struct file *fp,
+			 const struct kq_event *kev)
+{
+	unsigned int bucket;
+	struct knote *kn;
+
+	lockdep_assert_held(&kq->lock);
+	bucket = fp ? hash_file(fp, kq->files) :
+		      hash_ident(kq, kev->filter, kev->ident);
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(kn, &table[bucket], kn_hash) {
+		if (kn->kn_kq == kq && kn->kn_id == kev->ident &&
+		    kn->kn_filter == kev->filter && kn->kn_fp == fp)
+			break;
+	}
+	rcu_read_unlock();
+	return kn;
+}
+
+static bool peers_full(struct hlist_head *head, const struct knote *new)
+{
+	unsigned int peers = 0;
+	struct knote *kn;
+
+	hlist_for_each_entry(kn, head, kn_hash) {
+		if (kn->kn_fp == new->kn_fp &&
+		    kn->kn_kq->files == new->kn_kq->files &&
+		    ++peers == PEERS_MAX)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * knote_publish - let a knote be found
+ * @kn: the knote, claimed; its queue locked and alive
+ *
+ * Return: 0, or -ENOMEM when too many knotes are on that file already.
+ */
+int knote_publish(struct knote *kn)
+{
+	unsigned int bucket = knote_bucket(kn);
+	raw_spinlock_t *lock = &table_locks[bucket % TABLE_LOCKS];
+	struct hlist_head *head = &table[bucket];
+	int error = 0;
+
+	lockdep_assert_held(&kn->kn_kq->lock);
+	raw_spin_lock(lock);
+	if (kn->kn_fp && !hlist_empty(head) && peers_full(head, kn))
+		error = -ENOMEM;
+	else
+		hlist_add_head_rcu(&kn->kn_hash, head);
+	raw_spin_unlock(lock);
+	if (!error)
+		list_add_tail(&kn->kn_link, &kn->kn_kq->knotes);
+	return error;
+}
+
+/**
+ * knote_enqueue - make a knote pending, and tell those who wait
+ * @kn: the knote, not pending; its queue locked
+ */
+void knote_enqueue(struct knote *kn)
+{
+	struct kqueue *kq = kn->kn_kq;
+
+	kn->kn_status |= KN_QUEUED;
+	kq->count++;
+	kq->listed++;
+	kq->seq++;
+	list_add_tail(&kn->kn_tqe, &kq->ready);
+	kqueue_wake_all(kq);
+}
+
+/**
+ * knote_dequeue - take a knote back from what is pending
+ * @kn: the knote; its queue locked
+ */
+void knote_dequeue(struct knote *kn)
+{
+	struct kqueue *kq = kn->kn_kq;
+
+	if (!(kn->kn_status & KN_QUEUED))
+		return;
+	kn->kn_status &= ~KN_QUEUED;
+	kq->count--;
+	if (!list_empty(&kn->kn_tqe)) {
+		list_del_init(&kn->kn_tqe);
+		kq->listed--;
+	}
+}
+
+/**
+ * knote_activate - something has happened
+ * @kn: the knote; its queue locked
+ *
+ * A claimed knote only remembers it: whoever owns it looks when it lets go.
+ */
+void knote_activate(struct knote *kn)
+{
+	lockdep_assert_held(&kn->kn_kq->lock);
+	kn->kn_status |= KN_ACTIVE;
+	if (!(kn->kn_status &
+	      (KN_QUEUED | KN_DISABLED | KN_CLAIMED | KN_DYING)))
+		knote_enqueue(kn);
+}
+
+/**
+ * knote_fire - knote_activate() for callbacks
+ * @kn: the knote, kept alive by the caller's place on its object or by RCU
+ *
+ * Context: any but NMI.
+ */
+void knote_fire(struct knote *kn)
+{
+	struct kqueue *kq = kn->kn_kq;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	knote_activate(kn);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+}
+
+/**
+ * knote_unclaim - let go of a knote
+ * @kn: the knote, claimed by the caller; its queue locked, to be unlocked with
+ *	kqueue_unlock_claims()
+ *
+ * Return: whether it has died meanwhile and the caller, who still owns it,
+ * has to drop it.
+ */
+bool knote_unclaim(struct knote *kn)
+{
+	struct kqueue *kq = kn->kn_kq;
+
+	lockdep_assert_held(&kq->lock);
+	kq->claim_seq++;
+	if (kn->kn_status & KN_DYING)
+		return true;
+	kn->kn_status &= ~KN_CLAIMED;
+	if (kn->kn_status & KN_QUEUED) {
+		/* A scanner met it and left it to us. */
+		if (list_empty(&kn->kn_tqe)) {
+			list_add_tail(&kn->kn_tqe, &kq->ready);
+			kq->listed++;
+			kqueue_wake_sleeper(kq);
+		}
+	} else if ((kn->kn_status & (KN_ACTIVE | KN_DISABLED)) == KN_ACTIVE) {
+		knote_enqueue(kn);
+	}
+	return false;
+}
+
+/**
+ * knote_kill - take a knote out of its queue
+ * @kn: the knote; its queue locked
+ *
+ * Return: whether the caller now owns it and has to drop it.
+ */
+bool knote_kill(struct knote *kn)
+{
+	unsigned int bucket = knote_bucket(kn);
+	raw_spinlock_t *lock = &table_locks[bucket % TABLE_LOCKS];
+
+	lockdep_assert_held(&kn->kn_kq->lock);
+	if (kn->kn_status & KN_DYING)
+		return false;
+	knote_dequeue(kn);
+	list_del(&kn->kn_link);
+	raw_spin_lock(lock);
+	hlist_del_rcu(&kn->kn_hash);
+	raw_spin_unlock(lock);
+	kn->kn_status |= KN_DYING;
+	if (kn->kn_status & KN_CLAIMED)
+		return false;
+	kn->kn_status |= KN_CLAIMED;
+	return true;
+}
+
+/**
+ * knote_drop - the end of a knote
+ * @kn: the knote, killed and owned by the caller
+ *
+ * Context: process, may sleep; no lock held.
+ */
+void knote_drop(struct knote *kn)
+{
+	if (!(kn->kn_status & KN_DETACHED))
+		kn->kn_fop->f_detach(kn);
+	if (kn->kn_fp)
+		fput(kn->kn_fp);
+	knote_free(kn);
+}
+
+static void knote_reap(struct work_struct *work)
+{
+	struct llist_node *list = llist_del_all(&reap_list);
+	struct knote *kn, *next;
+
+	llist_for_each_entry_safe(kn, next, list, kn_reap) {
+		knote_drop(kn);
+		cond_resched();
+	}
+}
+
+/*
+ * knote_drop() in the close hook, which must not sleep.  The reference on the
+ * file is never the last: the closer still has its own.
+ */
+static void knote_drop_closed(struct knote *kn)
+{
+	bool later = kn->kn_fop->f_flags & FILTER_DETACH_LATER;
+
+	if (later) {
+		fput(kn->kn_fp);
+		kn->kn_fp = NULL;
+	} else if (kn->kn_status & KN_DETACHED || kn->kn_fop->f_detach_try(kn)) {
+		fput(kn->kn_fp);
+		knote_free(kn);
+		return;
+	}
+	if (llist_add(&kn->kn_reap, &reap_list))
+		queue_work(kqueue_wq, &reap_work);
+}
+
+/**
+ * knote_slot_lost - whether a knote's file has left its descriptor
+ * @kn: the knote
+ * @files: the descriptor table, which lives
+ *
+ * At the end of a process the slots of a table that nobody shares any more are
+ * not cleared one by one on every kernel: then the count tells.
+ *
+ * Context: any; rcu_read_lock() or the table's file_lock held.
+ */
+bool knote_slot_lost(const struct knote *kn, struct files_struct *files)
+{
+	return kq_slot_file(files, kn->kn_id) != kn->kn_fp ||
+	       atomic_read(&files->count) == 0;
+}
+
+/**
+ * knote_fdclose_table - a descriptor of a file was closed in a table
+ * @fp: the file, which the caller keeps alive
+ * @files: the table; @fp has left the slot already
+ *
+ * Drops the knotes whose descriptor it was: those of other descriptors of the
+ * same file stay.  For the close hook; must not sleep.
+ */
+void knote_fdclose_table(struct file *fp, struct files_struct *files)
+{
+	struct hlist_head *head = &table[hash_file(fp, files)];
+	unsigned long flags;
+	struct kqueue *kq;
+	struct knote *kn;
+	bool owned;
+
+	if (hlist_empty(head))
+		return;
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(kn, head, kn_hash) {
+		kq = kn->kn_kq;
+		if (kn->kn_fp != fp || kq->files != files ||
+		    !knote_slot_lost(kn, files))
+			continue;
+		raw_spin_lock_irqsave(&kq->lock, flags);
+		owned = knote_kill(kn);
+		raw_spin_unlock_irqrestore(&kq->lock, flags);
+		if (owned)
+			knote_drop_closed(kn);
+	}
+	rcu_read_unlock();
+}

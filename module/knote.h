@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The life of a knote: allocated and charged, published in the look-up table
+ * and its queue, claimed and let go, killed, dropped, freed.
+ */
+#ifndef _KQUEUE_KNOTE_H
+#define _KQUEUE_KNOTE_H
+
+#include "queue.h"
+
+int knote_init(void);
+void knote_exit(void);
+
+struct knote *knote_alloc(struct kqueue *kq);
+void knote_free(struct knote *kn);
+
+struct knote *knote_find(struct kqueue *kq, struct file *fp,
+			 const struct kq_event *kev);
+int knote_publish(struct knote *kn);
+
+void knote_activate(struct knote *kn);
+void knote_enqueue(struct knote *kn);
+void knote_dequeue(struct knote *kn);
+void knote_fire(struct knote *kn);
+
+bool knote_unclaim(struct knote *kn);
+bool knote_kill(struct knote *kn);
+void knote_drop(struct knote *kn);
+
+bool knote_slot_lost(const struct knote *kn, struct files_struct *files);
+void knote_fdclose_table(struct file *fp, struct files_struct *files);
+
+#endif /* _KQUEUE_KNOTE_H */

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/kqueue: the device and the module.  No policy here.
+ */
+#include <linux/compat.h>
+#include <linux/fdtable.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+
+#include "fdclose.h"
+#include "fdinfo.h"
+#include "filter.h"
+#include "knote.h"
+#include "limits.h"
+#include "nested.h"
+
+static int kqueue_open(struct inode *inode, struct file *file)
+{
+	struct kqueue *kq = kqueue_create();
+
+	if (IS_ERR(kq))
+		return PTR_ERR(kq);
+	file->private_data = kq;
+	return nonseekable_open(inode, file);
+}
+
+static int match_file(const void *file, struct file *slot, unsigned int fd)
+{
+	return slot == file;
+}
+
+/*
+ * A descriptor of the queue was closed in the table @id.  When it was the
+ * owner's last, the queue is dead for ever: a copy that a child still has can
+ * do nothing, and a later table at the same address owns nothing.
+ */
+static int kqueue_flush(struct file *file, fl_owner_t id)
+{
+	struct kqueue *kq = file->private_data;
+	struct files_struct *files = id;
+
+	if (files != kq->files)
+		return 0;
+	if (atomic_read(&files->count) == 0 ||
+	    !iterate_fd(files, 0, match_file, file))
+		kqueue_drain(kq);
+	return 0;
+}
+
+static int kqueue_release(struct inode *inode, struct file *file)
+{
+	struct kqueue *kq = file->private_data;
+
+	kqueue_drain(kq);
+	kqueue_put(kq);
+	return 0;
+}
+
+static long ioctl_kevent(struct kqueue *kq, const void __user *arg)
+{
+	struct kq_kevent call;
+
+	if (!kqueue_owned(kq))
+		return -EBADF;
+	if (copy_from_user(&call, arg, sizeof(call)))
+		return -EFAULT;
+	return kqueue_kevent(kq, &call);
+}
+
+static long kqueue_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct kqueue *kq = file->private_data;
+
+	switch (cmd) {
+	case KQ_IOC_KEVENT:
+		return ioctl_kevent(kq, (void __user *)arg);
+	case KQ_IOC_VERSION:
+		return put_user(KQ_ABI_VERSION, (__u32 __user *)arg);
+	case KQ_IOC_OWNED:
+		return kqueue_owned(kq);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* epoll may hold a mutex here: nothing is evaluated, nothing claimed. */
+static __poll_t kqueue_poll(struct file *file, poll_table *wait)
+{
+	struct kqueue *kq = file->private_data;
+	unsigned long flags;
+	bool ready;
+
+	poll_wait(file, &kq->pollers, wait);
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	ready = kq->count;
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	return ready || kqueue_ahead(kq) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static int kqueue_fasync(int fd, struct file *file, int on)
+{
+	struct kqueue *kq = file->private_data;
+
+	return fasync_helper(fd, file, on, &kq->fasync);
+}
+
+static ssize_t kqueue_read(struct file *file, char __user *buf, size_t size,
+			   loff_t *pos)
+{
+	return -ENXIO;
+}
+
+static ssize_t kqueue_write(struct file *file, const char __user *buf,
+			    size_t size, loff_t *pos)
+{
+	return -ENXIO;
+}
+
+static void kqueue_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	fdinfo_show(m, file->private_data);
+}
+
+static const struct file_operations kqueue_fops = {
+	.owner		= THIS_MODULE,
+	.open		= kqueue_open,
+	.flush		= kqueue_flush,
+	.release	= kqueue_release,
+	.unlocked_ioctl	= kqueue_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.poll		= kqueue_poll,
+	.fasync		= kqueue_fasync,
+	.read		= kqueue_read,
+	.write		= kqueue_write,
+	.show_fdinfo	= kqueue_show_fdinfo,
+};
+
+struct kqueue *file_kqueue(struct file *file)
+{
+	return file->f_op == &kqueue_fops ? file->private_data : NULL;
+}
+
+static struct miscdevice kqueue_device = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "kqueue",
+	.fops	= &kqueue_fops,
+	.mode	= 0666,
+};
+
+static int __init kqueue_module_init(void)
+{
+	int error;
+
+	limits_init();
+	kqueue_wq = alloc_workqueue("kqueue", WQ_UNBOUND, 0);
+	if (!kqueue_wq)
+		return -ENOMEM;
+	error = knote_init();
+	if (error)
+		goto err_wq;
+	error = vnode_init();
+	if (error)
+		goto err_knote;
+	error = fdclose_init();
+	if (error)
+		goto err_vnode;
+	error = misc_register(&kqueue_device);
+	if (error)
+		goto err_fdclose;
+	return 0;
+
+err_fdclose:
+	fdclose_exit();
+err_vnode:
+	vnode_exit();
+err_knote:
+	knote_exit();
+err_wq:
+	destroy_workqueue(kqueue_wq);
+	return error;
+}
+
+/* No queue is open.  Stop what may still call us, then what that left. */
+static void __exit kqueue_module_exit(void)
+{
+	misc_deregister(&kqueue_device);
+	fdclose_exit();
+	knote_exit();
+	vnode_exit();
+	destroy_workqueue(kqueue_wq);
+}
+
+module_init(kqueue_module_init);
+module_exit(kqueue_module_exit);
+
+MODULE_DESCRIPTION("BSD's kqueue(2) as a device");
+MODULE_AUTHOR("The kqueue for Linux authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Queues that watch queues.
+ *
+ * When a knote becomes pending in the inner queue, its pollers are told from
+ * irq_work, and the outer queue's knote is one of them.  A call with a zero
+ * timeout must not depend on when that runs, so a scan and a poll of a queue
+ * that watches queues look for themselves: is there a pending knote in a queue
+ * that is watched, or in one that that one watches, and so on?
+ *
+ * The walk goes breadth first over every queue that can be reached, once, and
+ * then back from those that have something to those that watch them: each
+ * watch is looked at twice, whatever the shape, loops included.  One raw lock
+ * at a time; the mutex keeps walks apart, which share the marks in the queues.
+ * It is a leaf: epoll may hold its own mutex around our poll.
+ */
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+
+#include "compat/wait.h"
+#include "filter.h"
+#include "knote.h"
+#include "nested.h"
+
+/* Queues that one queue watches: what is walked under one raw lock. */
+#define NESTED_MAX	4096
+
+/**
+ * struct nested - one queue's watch on another
+ * @kn: I: the knote
+ * @inner: I: the queue watched; the knote's file holds it
+ * @link: the outer queue's lock: in its list of watches
+ * @watch: the inner queue's lock: in its list of watchers
+ * @wait: place among the pollers of the inner queue
+ * @seen: the outer queue's lock: inner->seq when it was last reported
+ * @rcu: to free it where one must not sleep
+ */
+struct nested {
+	struct knote		*kn;
+	struct kqueue		*inner;
+	struct list_head	link;
+	struct list_head	watch;
+	wait_queue_entry_t	wait;
+	unsigned long		seen;
+	struct rcu_head		rcu;
+};
+
+static DEFINE_MUTEX(walk_lock);
+static u64 walk_id;
+
+/* Whether the inner queue has something that the outer was not told of. */
+static bool nested_news(const struct nested *nd)
+{
+	return READ_ONCE(nd->inner->count) &&
+	       (!(nd->kn->kn_flags & EV_CLEAR) ||
+		READ_ONCE(nd->inner->seq) != nd->seen);
+}
+
+/* Whether news on a watch would make the outer queue ready. */
+static bool nested_counts(const struct nested *nd)
+{
+	return !(READ_ONCE(nd->kn->kn_status) &
+		 (KN_QUEUED | KN_DISABLED | KN_DYING));
+}
+
+static void walk_visit(struct kqueue *kq, struct list_head *walk)
+{
+	if (kq->visited == walk_id)
+		return;
+	kq->visited = walk_id;
+	kq->ahead = false;
+	refcount_inc(&kq->refs);
+	list_add_tail(&kq->walk, walk);
+}
+
+static void walk_mark(struct kqueue *kq, struct list_head *spread)
+{
+	if (kq->ahead)
+		return;
+	kq->ahead = true;
+	list_add_tail(&kq->spread, spread);
+}
+
+/*
+ * Mark every queue that can be reached from @kq and has news ahead.  walk_lock
+ * held; the queues on @walk are to be put.
+ */
+static void walk_queues(struct kqueue *kq, struct list_head *walk)
+{
+	LIST_HEAD(spread);
+	struct nested *nd;
+	unsigned long flags;
+
+	lockdep_assert_held(&walk_lock);
+	walk_id++;
+	walk_visit(kq, walk);
+	list_for_each_entry(kq, walk, walk) {
+		raw_spin_lock_irqsave(&kq->lock, flags);
+		list_for_each_entry(nd, &kq->nested, link) {
+			walk_visit(nd->inner, walk);
+			if (nested_counts(nd) && nested_news(nd))
+				walk_mark(kq, &spread);
+		}
+		raw_spin_unlock_irqrestore(&kq->lock, flags);
+		cond_resched();
+	}
+	list_for_each_entry(kq, &spread, spread) {
+		raw_spin_lock_irqsave(&kq->lock, flags);
+		list_for_each_entry(nd, &kq->watchers, watch)
+			if (nd->kn->kn_kq->visited == walk_id &&
+			    nested_counts(nd))
+				walk_mark(nd->kn->kn_kq, &spread);
+		raw_spin_unlock_irqrestore(&kq->lock, flags);
+		cond_resched();
+	}
+}
+
+static void walk_put(struct list_head *walk)
+{
+	struct kqueue *kq, *next;
+
+	list_for_each_entry_safe(kq, next, walk, walk)
+		kqueue_put(kq);
+}
+
+/**
+ * kqueue_ahead - whether a queue is ready through the queues it watches
+ * @kq: the queue, which the caller keeps alive
+ *
+ * Context: process, may sleep.
+ */
+bool kqueue_ahead(struct kqueue *kq)
+{
+	LIST_HEAD(walk);
+	bool ahead;
+
+	if (list_empty(&kq->nested))
+		return false;
+	mutex_lock(&walk_lock);
+	walk_queues(kq, &walk);
+	ahead = kq->ahead;
+	walk_put(&walk);
+	mutex_unlock(&walk_lock);
+	return ahead;
+}
+
+/**
+ * kqueue_settle - make pending what the queues it watches have for a queue
+ * @kq: the queue, which the caller keeps alive
+ *
+ * Context: process, may sleep.
+ */
+void kqueue_settle(struct kqueue *kq)
+{
+	LIST_HEAD(walk);
+	struct nested *nd;
+	unsigned long flags;
+
+	if (list_empty(&kq->nested))
+		return;
+	mutex_lock(&walk_lock);
+	walk_queues(kq, &walk);
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	list_for_each_entry(nd, &kq->nested, link)
+		if (nested_counts(nd) && (nested_news(nd) ||
+		    (nd->inner->visited == walk_id && nd->inner->ahead)))
+			knote_activate(nd->kn);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	walk_put(&walk);
+	mutex_unlock(&walk_lock);
+}
+
+static int nested_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
+		       void *key)
+{
+	struct nested *nd = container_of(wait, struct nested, wait);
+
+	knote_fire(nd->kn);
+	return 0;
+}
+
+static int nested_attach(struct knote *kn)
+{
+	struct kqueue *kq = kn->kn_kq;
+	unsigned long flags;
+	struct nested *nd;
+	int error = 0;
+
+	nd = kzalloc(sizeof(*nd), GFP_KERNEL_ACCOUNT);
+	if (!nd)
+		return -ENOMEM;
+	nd->kn = kn;
+	nd->inner = file_kqueue(kn->kn_fp);
+	init_waitqueue_func_entry(&nd->wait, nested_wake);
+	kn->kn_hook = nd;
+
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	if (kq->nnested == NESTED_MAX) {
+		error = -ENOMEM;
+	} else {
+		kq->nnested++;
+		list_add_tail(&nd->link, &kq->nested);
+	}
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	if (error) {
+		kfree(nd);
+		return error;
+	}
+	raw_spin_lock_irqsave(&nd->inner->lock, flags);
+	list_add_tail(&nd->watch, &nd->inner->watchers);
+	raw_spin_unlock_irqrestore(&nd->inner->lock, flags);
+
+	add_wait_queue(&nd->inner->pollers, &nd->wait);
+	if (READ_ONCE(nd->inner->count) || kqueue_ahead(nd->inner))
+		knote_fire(kn);
+	return 0;
+}
+
+static void nested_free(struct nested *nd)
+{
+	struct kqueue *kq = nd->kn->kn_kq;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	list_del(&nd->link);
+	kq->nnested--;
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	raw_spin_lock_irqsave(&nd->inner->lock, flags);
+	list_del(&nd->watch);
+	raw_spin_unlock_irqrestore(&nd->inner->lock, flags);
+	kfree_rcu(nd, rcu);
+}
+
+static void nested_detach(struct knote *kn)
+{
+	struct nested *nd = kn->kn_hook;
+
+	remove_wait_queue(&nd->inner->pollers, &nd->wait);
+	nested_free(nd);
+}
+
+static bool nested_detach_try(struct knote *kn)
+{
+	struct nested *nd = kn->kn_hook;
+
+	if (!kq_remove_wait_try(&nd->inner->pollers, &nd->wait))
+		return false;
+	nested_free(nd);
+	return true;
+}
+
+/* What is pending inside is news, again. */
+static void nested_forget(struct nested *nd)
+{
+	nd->seen = READ_ONCE(nd->inner->seq) - 1;
+}
+
+static int nested_touch(struct knote *kn, struct kq_event *kev,
+			enum event_touch type)
+{
+	if (type == EVENT_UNDO)
+		nested_forget(kn->kn_hook);
+	return 0;
+}
+
+/*
+ * Level-triggered: is anything pending inside?  With EV_CLEAR: anything new?
+ * A change to the knote, which has no slot, makes all of it new.
+ */
+static int nested_sample(struct knote *kn, struct kq_event *ev,
+			 void __user *slot)
+{
+	struct nested *nd = kn->kn_hook;
+	unsigned long flags;
+	int ready;
+
+	kqueue_settle(nd->inner);
+	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
+	if (!slot)
+		nested_forget(nd);
+	ready = nested_news(nd);
+	if (slot)
+		nd->seen = READ_ONCE(nd->inner->seq);
+	ev->data = READ_ONCE(nd->inner->count);
+	ev->fflags = 0;
+	raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
+	return ready;
+}
+
+const struct filterops queue_filtops = {
+	.f_isfd		= 1,
+	.f_flags	= FILTER_NOBLOCK,
+	.f_attach	= nested_attach,
+	.f_detach	= nested_detach,
+	.f_detach_try	= nested_detach_try,
+	.f_sample	= nested_sample,
+	.f_touch	= nested_touch,
+};

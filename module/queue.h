@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A queue: its knotes, those that are ready, and who waits for them.
+ */
+#ifndef _KQUEUE_QUEUE_H
+#define _KQUEUE_QUEUE_H
+
+#include <linux/irq_work.h>
+#include <linux/spinlock.h>
+#include <linux/swait.h>
+#include <linux/workqueue.h>
+
+#include <kqueue/kqueue.h>
+
+struct files_struct;
+struct kq_user;
+
+/**
+ * struct kqueue - an open of /dev/kqueue
+ * @lock: guards what is marked q, here and in the knotes.  Raw and irq-safe:
+ *	taken in wait-queue callbacks, timers and the close hook.
+ * @count: q: knotes with KN_QUEUED: what poll goes by
+ * @listed: q: knotes on @ready: what a sleeper goes by
+ * @claim_waiters: q: threads that wait for a claim
+ * @claim_seq: q: grows with each claim let go
+ * @seq: q: grows with each knote that becomes pending
+ * @ready: q: knotes to be delivered, and the markers of scanners
+ * @knotes: q: all knotes, and the cursors of those who list them
+ * @nested: q: what it watches that is a queue, see nested.c
+ * @watchers: q: the same, of the queues that watch it
+ * @nnested: q: how many are on @nested
+ * @files: I: the descriptor table that owns it; compared, not used
+ * @dead: q: its owner has closed it; it holds no knote and never will
+ * @sleepers: threads in kevent()
+ * @claims: threads that wait for a claim
+ * @pollers: poll, select, epoll, other queues
+ * @fasync: SIGIO
+ * @notify: tells @pollers and @fasync
+ * @refs: one for the file, one for each knote
+ * @user: I: whom the knotes are charged to
+ * @reap: frees the queue
+ * @visited: the walk of nested.c that came by last (its mutex)
+ * @walk: all queues of that walk (its mutex)
+ * @spread: those of them whose watchers are to be told (its mutex)
+ * @ahead: a queue that it watches has something for it (its mutex)
+ */
+struct kqueue {
+	raw_spinlock_t		lock;
+	unsigned int		count;
+	unsigned int		listed;
+	unsigned int		claim_waiters;
+	unsigned int		claim_seq;
+	unsigned long		seq;
+	struct list_head	ready;
+	struct list_head	knotes;
+	struct list_head	nested;
+	struct list_head	watchers;
+	unsigned int		nnested;
+	struct files_struct	*files;
+	bool			dead;
+	struct swait_queue_head	sleepers;
+	wait_queue_head_t	claims;
+	wait_queue_head_t	pollers;
+	struct fasync_struct	*fasync;
+	struct irq_work		notify;
+	refcount_t		refs;
+	struct kq_user		*user;
+	struct rcu_work		reap;
+
+	u64			visited;
+	struct list_head	walk;
+	struct list_head	spread;
+	bool			ahead;
+};
+
+extern struct workqueue_struct *kqueue_wq;
+
+struct kqueue *kqueue_create(void);
+bool kqueue_owned(const struct kqueue *kq);
+void kqueue_drain(struct kqueue *kq);
+void kqueue_put(struct kqueue *kq);
+void kqueue_unlock_claims(struct kqueue *kq, unsigned long flags);
+
+int kqueue_register(struct kqueue *kq, struct kq_event *kev);
+int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call);
+
+void kqueue_wake_sleeper(struct kqueue *kq);
+void kqueue_wake_all(struct kqueue *kq);
+
+/* Whose queue a file is, or NULL: main.c's, which knows the operations. */
+struct kqueue *file_kqueue(struct file *file);
+
+#endif /* _KQUEUE_QUEUE_H */
