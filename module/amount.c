@@ -105,6 +105,19 @@ struct sock *amount_sock(struct file *file)
 	return kq_sock_from_file(file)->sk;
 }
 
+/* At the mark of urgent data a read goes on behind it; tcp_inq() stops. */
+static s64 tcp_bytes(struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 copied = READ_ONCE(tp->copied_seq);
+
+	if (READ_ONCE(tp->urg_data) && READ_ONCE(tp->urg_seq) == copied &&
+	    !sock_flag(sk, SOCK_URGINLINE))
+		return (s32)(READ_ONCE(tp->rcv_nxt) - copied) - 1 -
+		       sock_flag(sk, SOCK_DONE);
+	return tcp_inq(sk);
+}
+
 static s64 queue_bytes(struct sk_buff_head *queue)
 {
 	struct sk_buff *skb;
@@ -162,8 +175,8 @@ static int ask_file(struct file *file, int __user *slot, s64 *amount)
 	if (!ret)
 		ret = __get_user(bytes, slot);
 	pagefault_enable();
-	if (!ret)
-		*amount = bytes;
+	/* One that has no answer has no bytes: a terminal that was hung up. */
+	*amount = ret ? 0 : bytes;
 	return ret == -EFAULT ? -EFAULT : 0;
 }
 
@@ -190,7 +203,7 @@ int amount_to_read(struct file *file, enum kq_object object,
 	}
 	switch (object) {
 	case OBJECT_TCP:
-		*amount = max(tcp_inq(sk), 0);
+		*amount = max(tcp_bytes(sk), 0LL);
 		return 0;
 	case OBJECT_UDP:
 		*amount = udp_bytes(sk);

@@ -31,7 +31,8 @@
 #define HOOKED		"locks_remove_posix"
 
 static void notrace fdclose_hook(unsigned long ip, unsigned long parent_ip,
-				 struct ftrace_ops *ops, kq_ftrace_regs *regs)
+				 struct ftrace_ops *ops,
+				 struct kq_ftrace_regs *regs)
 {
 	struct files_struct *files = (void *)kq_ftrace_arg(regs, 1);
 
@@ -55,7 +56,7 @@ int fdclose_init(void)
 		error = register_ftrace_function(&fdclose_ops);
 	if (error) {
 		ftrace_free_filter(&fdclose_ops);
-		pr_err("cannot trace " HOOKED " (error %d): the kernel needs CONFIG_DYNAMIC_FTRACE_WITH_REGS or _ARGS, and sysctl kernel.ftrace_enabled=1\n",
+		pr_err("cannot trace " HOOKED " (error %d); the kernel needs CONFIG_DYNAMIC_FTRACE and sysctl kernel.ftrace_enabled=1\n",
 		       error);
 	}
 	return error;

@@ -53,6 +53,7 @@ static int file_wake(wait_queue_entry_t *entry, unsigned int mode, int sync,
 	knote_fire(kn);
 	if (events & POLLFREE) {
 		list_del_init(&entry->entry);
+		/* Pairs with wait_leave(). */
 		smp_store_release(&wait->head, NULL);
 	}
 	rcu_read_unlock();
@@ -66,6 +67,7 @@ static bool wait_leave(struct knote_wait *wait, bool try)
 	bool left = true;
 
 	rcu_read_lock();
+	/* Pairs with file_wake(). */
 	head = smp_load_acquire(&wait->head);
 	if (head && try)
 		left = kq_remove_wait_try(head, &wait->entry);
@@ -210,6 +212,7 @@ static s64 room_or_wake(struct knote *kn, s64 (*amount)(struct knote *kn),
 	if (sock) {
 		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sock->sk);
 		set_bit(SOCK_NOSPACE, &sock->flags);
+		/* Pairs with those who make room and then look at the bit. */
 		smp_mb__after_atomic();
 	}
 	return amount(kn);

@@ -282,8 +282,8 @@ void knote_fire(struct knote *kn)
 
 /**
  * knote_unclaim - let go of a knote
- * @kn: the knote, claimed by the caller; its queue locked, to be unlocked with
- *	kqueue_unlock_claims()
+ * @kn: the knote, claimed by the caller, who tells those who wait for it once
+ *	the queue, now locked, is unlocked
  *
  * Return: whether it has died meanwhile and the caller, who still owns it,
  * has to drop it.
@@ -337,6 +337,24 @@ bool knote_kill(struct knote *kn)
 }
 
 /**
+ * knote_fput - give back a file, where the thread may go on to sleep
+ * @fp: the file
+ *
+ * A last reference given back by a thread is closed when that thread returns
+ * to user mode.  In kevent() that may be never, and a peer would wait for our
+ * FIN; it happens when another thread closes the descriptor while we have
+ * the file.  As if from an interrupt, fput() leaves it to a worker.
+ *
+ * Context: process.
+ */
+void knote_fput(struct file *fp)
+{
+	local_bh_disable();
+	fput(fp);
+	local_bh_enable();
+}
+
+/**
  * knote_drop - the end of a knote
  * @kn: the knote, killed and owned by the caller
  *
@@ -347,7 +365,7 @@ void knote_drop(struct knote *kn)
 	if (!(kn->kn_status & KN_DETACHED))
 		kn->kn_fop->f_detach(kn);
 	if (kn->kn_fp)
-		fput(kn->kn_fp);
+		knote_fput(kn->kn_fp);
 	knote_free(kn);
 }
 

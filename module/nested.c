@@ -6,7 +6,7 @@
  * irq_work, and the outer queue's knote is one of them.  A call with a zero
  * timeout must not depend on when that runs, so a scan and a poll of a queue
  * that watches queues look for themselves: is there a pending knote in a queue
- * that is watched, or in one that that one watches, and so on?
+ * that is watched, or in one that those watch, and so on?
  *
  * The walk goes breadth first over every queue that can be reached, once, and
  * then back from those that have something to those that watch them: each
@@ -156,16 +156,18 @@ void kqueue_settle(struct kqueue *kq)
 	LIST_HEAD(walk);
 	struct nested *nd;
 	unsigned long flags;
+	bool ahead;
 
 	if (list_empty(&kq->nested))
 		return;
 	mutex_lock(&walk_lock);
 	walk_queues(kq, &walk);
 	raw_spin_lock_irqsave(&kq->lock, flags);
-	list_for_each_entry(nd, &kq->nested, link)
-		if (nested_counts(nd) && (nested_news(nd) ||
-		    (nd->inner->visited == walk_id && nd->inner->ahead)))
+	list_for_each_entry(nd, &kq->nested, link) {
+		ahead = nd->inner->visited == walk_id && nd->inner->ahead;
+		if (nested_counts(nd) && (ahead || nested_news(nd)))
 			knote_activate(nd->kn);
+	}
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	walk_put(&walk);
 	mutex_unlock(&walk_lock);

@@ -167,34 +167,16 @@ void kqueue_wake_sleeper(struct kqueue *kq)
 void kqueue_wake_all(struct kqueue *kq)
 {
 	kqueue_wake_sleeper(kq);
+	/* waitqueue_active() without a barrier: see above. */
 	if (waitqueue_active(&kq->pollers) || READ_ONCE(kq->fasync))
 		irq_work_queue(&kq->notify);
 }
 
-/* Unlock after claims were let go, and tell those who wait for one. */
-void kqueue_unlock_claims(struct kqueue *kq, unsigned long flags)
+/* Tell those who wait for a claim, after some were let go. */
+static void kqueue_wake_claims(struct kqueue *kq)
 {
-	bool waiters = kq->claim_waiters;
-
-	raw_spin_unlock_irqrestore(&kq->lock, flags);
-	if (unlikely(waiters))
+	if (wq_has_sleeper(&kq->claims))
 		wake_up_all(&kq->claims);
-}
-
-/* Called with the lock held, which it drops.  Returns 0 to look again. */
-static int kqueue_wait_claim(struct kqueue *kq, unsigned long flags)
-{
-	unsigned int seq = kq->claim_seq;
-	int error;
-
-	kq->claim_waiters++;
-	raw_spin_unlock_irqrestore(&kq->lock, flags);
-	error = wait_event_killable(kq->claims,
-				    READ_ONCE(kq->claim_seq) != seq);
-	raw_spin_lock_irqsave(&kq->lock, flags);
-	kq->claim_waiters--;
-	raw_spin_unlock_irqrestore(&kq->lock, flags);
-	return error ? -EINTR : 0;
 }
 
 /*
@@ -234,7 +216,8 @@ static void knote_settle(struct knote *kn, bool ready)
 	if (ready)
 		kn->kn_status |= KN_ACTIVE;
 	dead = knote_unclaim(kn);
-	kqueue_unlock_claims(kq, flags);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	kqueue_wake_claims(kq);
 	if (dead)
 		knote_drop(kn);
 }
@@ -248,7 +231,8 @@ static void knote_withdraw(struct knote *kn)
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	knote_kill(kn);
 	knote_unclaim(kn);
-	kqueue_unlock_claims(kq, flags);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	kqueue_wake_claims(kq);
 	knote_drop(kn);
 }
 
@@ -284,7 +268,8 @@ static int knote_attach(struct knote *kn)
 	    kn->kn_fop->f_event(kn, 0))
 		kn->kn_status |= KN_ACTIVE;
 	dead = knote_unclaim(kn);
-	kqueue_unlock_claims(kq, flags);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	kqueue_wake_claims(kq);
 	if (dead)
 		knote_drop(kn);
 	return 0;
@@ -360,7 +345,7 @@ static struct file *kqueue_ident_file(struct kqueue *kq, u64 ident)
 	if (!fp)
 		return ERR_PTR(-EBADF);
 	if (file_kqueue(fp) == kq) {
-		fput(fp);
+		knote_fput(fp);
 		return ERR_PTR(-EINVAL);
 	}
 	return fp;
@@ -375,6 +360,7 @@ static struct knote *kqueue_claim(struct kqueue *kq, struct kq_event *kev,
 				  struct file *fp, struct knote *new)
 {
 	unsigned long flags;
+	unsigned int seq;
 	struct knote *kn;
 	int error;
 
@@ -385,9 +371,11 @@ again:
 		goto out_unlock;
 	kn = knote_find(kq, fp, kev);
 	if (kn && kn->kn_status & KN_CLAIMED) {
-		error = kqueue_wait_claim(kq, flags);
-		if (error)
-			return ERR_PTR(error);
+		seq = kq->claim_seq;
+		raw_spin_unlock_irqrestore(&kq->lock, flags);
+		if (wait_event_killable(kq->claims,
+					READ_ONCE(kq->claim_seq) != seq))
+			return ERR_PTR(-EINTR);
 		goto again;
 	}
 	if (kn) {
@@ -459,7 +447,7 @@ int kqueue_register(struct kqueue *kq, struct kq_event *kev)
 		knote_free(new);
 out_put:
 	if (fp)
-		fput(fp);
+		knote_fput(fp);
 	return error;
 }
 
@@ -636,7 +624,8 @@ static void scan_commit(struct kq_scan *s)
 	}
 	s->n = n;
 	rcu_read_unlock();
-	kqueue_unlock_claims(kq, flags);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	kqueue_wake_claims(kq);
 	scan_drop(dead, ndead);
 }
 
@@ -666,9 +655,9 @@ static void scan_undo(struct knote *kn, struct kq_event *ev)
 {
 	if (kn->kn_status & KN_DYING)
 		return;
-	if (kn->kn_fop->f_touch)
+	if (kn->kn_fop->f_touch) {
 		kn->kn_fop->f_touch(kn, ev, EVENT_UNDO);
-	else if (!kn->kn_fop->f_sample && kn->kn_flags & EV_CLEAR) {
+	} else if (!kn->kn_fop->f_sample && kn->kn_flags & EV_CLEAR) {
 		kn->kn_fflags |= ev->fflags;
 		kn->kn_data += ev->data;
 	}
@@ -700,7 +689,8 @@ static bool scan_deliver(struct kq_scan *s)
 			dead[ndead++] = s->kn[i];
 	if (done < s->n && kq->listed)
 		kqueue_wake_sleeper(kq);
-	kqueue_unlock_claims(kq, flags);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	kqueue_wake_claims(kq);
 	scan_drop(dead, ndead);
 
 	s->eventlist += done;

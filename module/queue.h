@@ -21,7 +21,6 @@ struct kq_user;
  *	taken in wait-queue callbacks, timers and the close hook.
  * @count: q: knotes with KN_QUEUED: what poll goes by
  * @listed: q: knotes on @ready: what a sleeper goes by
- * @claim_waiters: q: threads that wait for a claim
  * @claim_seq: q: grows with each claim let go
  * @seq: q: grows with each knote that becomes pending
  * @ready: q: knotes to be delivered, and the markers of scanners
@@ -48,7 +47,6 @@ struct kqueue {
 	raw_spinlock_t		lock;
 	unsigned int		count;
 	unsigned int		listed;
-	unsigned int		claim_waiters;
 	unsigned int		claim_seq;
 	unsigned long		seq;
 	struct list_head	ready;
@@ -79,7 +77,6 @@ struct kqueue *kqueue_create(void);
 bool kqueue_owned(const struct kqueue *kq);
 void kqueue_drain(struct kqueue *kq);
 void kqueue_put(struct kqueue *kq);
-void kqueue_unlock_claims(struct kqueue *kq, unsigned long flags);
 
 int kqueue_register(struct kqueue *kq, struct kq_event *kev);
 int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call);

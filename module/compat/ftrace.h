@@ -9,34 +9,34 @@
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
 
-typedef struct pt_regs kq_ftrace_regs;
+#define kq_ftrace_regs	pt_regs
 
 #define KQ_FTRACE_FLAGS	(FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION_SAFE)
 
-static inline unsigned long kq_ftrace_arg(kq_ftrace_regs *regs, unsigned int n)
+static inline unsigned long kq_ftrace_arg(struct kq_ftrace_regs *regs, unsigned int n)
 {
 	return regs_get_kernel_argument(regs, n);
 }
 
 #elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 
-typedef struct ftrace_regs kq_ftrace_regs;
+#define kq_ftrace_regs	ftrace_regs
 
 #define KQ_FTRACE_FLAGS	0
 
 /* The registers may be partial; those of the arguments are always there. */
-static inline unsigned long kq_ftrace_arg(kq_ftrace_regs *fregs, unsigned int n)
+static inline unsigned long kq_ftrace_arg(struct kq_ftrace_regs *fregs, unsigned int n)
 {
 	return regs_get_kernel_argument(&fregs->regs, n);
 }
 
 #else
 
-typedef struct ftrace_regs kq_ftrace_regs;
+#define kq_ftrace_regs	ftrace_regs
 
 #define KQ_FTRACE_FLAGS	0
 
-static inline unsigned long kq_ftrace_arg(kq_ftrace_regs *fregs, unsigned int n)
+static inline unsigned long kq_ftrace_arg(struct kq_ftrace_regs *fregs, unsigned int n)
 {
 	return ftrace_regs_get_argument(fregs, n);
 }

@@ -6,8 +6,8 @@
  * opened it; from any other table every call on it fails with EBADF.
  *
  * All structures have the same layout for 32- and 64-bit programs.  Reserved
- * fields and unused flag bits must be zero; the kernel answers EINVAL when
- * they are not.
+ * fields must be zero; the kernel answers EINVAL when they are not.  Bits of
+ * a change's flags that have no name here are ignored, as BSD ignores them.
  */
 #ifndef _LINUX_KQUEUE_H
 #define _LINUX_KQUEUE_H
