@@ -42,6 +42,7 @@
  * knotes are listed wakes the next sleeper: it may have been woken for an
  * event that it did not take.
  */
+#include <linux/compat.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/hrtimer.h>
@@ -864,6 +865,16 @@ static bool report_change(struct kq_report *report, struct kq_event *kev,
 	return true;
 }
 
+/* What a program cannot say, and what is padding in its struct kevent. */
+static void change_clean(struct kq_event *kev)
+{
+	kev->flags &= ~EV_SYSFLAGS;
+	if (in_compat_syscall()) {
+		kev->ident = (u32)kev->ident;
+		kev->udata = (u32)kev->udata;
+	}
+}
+
 /*
  * Apply the changes in order.  Returns 1 when all were applied, 0 when an
  * EV_RECEIPT found no room and ends the call, or a negative errno.
@@ -882,11 +893,10 @@ static int kqueue_change(struct kqueue *kq,
 		for (i = 0; i < n; i++) {
 			if (!kev[i].filter)
 				continue;
-			kev[i].flags &= ~EV_SYSFLAGS;
+			change_clean(&kev[i]);
 			error = kqueue_register(kq, &kev[i]);
-			if (!error && !(kev[i].flags & EV_RECEIPT))
-				continue;
-			if (!report_change(report, &kev[i], error))
+			if ((error || kev[i].flags & EV_RECEIPT) &&
+			    !report_change(report, &kev[i], error))
 				return error;
 		}
 		if (fatal_signal_pending(current))

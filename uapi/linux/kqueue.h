@@ -26,6 +26,9 @@
  * @fflags: NOTE_*, the filter's own flags
  * @data: the filter's own value: a count of bytes, a period, a status
  * @udata: the program's own, handed back as it was given
+ *
+ * For a 32-bit program @ident and @udata are 32 bits wide: what it stores in
+ * their upper halves is ignored.
  */
 struct kq_event {
 	__u64	ident;
