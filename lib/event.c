@@ -234,6 +234,7 @@ int kevent(int kq, const struct kevent *changelist, int nchanges,
 		.timeout = (uintptr_t)timeout,
 		.nchanges = nchanges,
 		.nevents = nevents,
+		.flags = sizeof(uintptr_t) == sizeof(__u32) ? KQ_CALL_NARROW : 0,
 	};
 	struct __kernel_timespec ts;
 	int n;

@@ -8,11 +8,19 @@
  * that watches queues look for themselves: is there a pending knote in a queue
  * that is watched, or in one that those watch, and so on?
  *
- * The walk goes breadth first over every queue that can be reached, once, and
- * then back from those that have something to those that watch them: each
- * watch is looked at twice, whatever the shape, loops included.  One raw lock
- * at a time; the mutex keeps walks apart, which share the marks in the queues.
- * It is a leaf: epoll may hold its own mutex around our poll.
+ * The walk goes breadth first over every queue that can be reached, once, then
+ * back over the same, farthest first, for those that have something, and from
+ * these to those that watch them: each watch is looked at three times, whatever
+ * the shape, loops included.  News that irq_work carries outwards meanwhile
+ * moves towards queues that are yet to be looked at, so it is not missed:
+ *
+ *	walk				irq_work, inner to middle to outer
+ *	inner: has something; or else
+ *					it has told middle: queued there
+ *	middle: has something
+ *
+ * One raw lock at a time; the mutex keeps walks apart, which share the marks in
+ * the queues.  It is a leaf: epoll may hold its own mutex around our poll.
  */
 #include <linux/mutex.h>
 #include <linux/poll.h>
@@ -74,6 +82,12 @@ static void walk_visit(struct kqueue *kq, struct list_head *walk)
 	list_add_tail(&kq->walk, walk);
 }
 
+/* Whether news on a watch is news for a queue of this walk. */
+static bool walk_counts(const struct nested *nd)
+{
+	return nd->kn->kn_kq->visited == walk_id && nested_counts(nd);
+}
+
 static void walk_mark(struct kqueue *kq, struct list_head *spread)
 {
 	if (kq->ahead)
@@ -97,19 +111,24 @@ static void walk_queues(struct kqueue *kq, struct list_head *walk)
 	walk_visit(kq, walk);
 	list_for_each_entry(kq, walk, walk) {
 		raw_spin_lock_irqsave(&kq->lock, flags);
-		list_for_each_entry(nd, &kq->nested, link) {
-			walk_visit(nd->inner, walk);
-			if (nested_counts(nd) && nested_news(nd))
-				walk_mark(kq, &spread);
-		}
+		list_for_each_entry(nd, &kq->nested, link)
+			if (nested_counts(nd))
+				walk_visit(nd->inner, walk);
+		raw_spin_unlock_irqrestore(&kq->lock, flags);
+		cond_resched();
+	}
+	list_for_each_entry_reverse(kq, walk, walk) {
+		raw_spin_lock_irqsave(&kq->lock, flags);
+		list_for_each_entry(nd, &kq->watchers, watch)
+			if (walk_counts(nd) && nested_news(nd))
+				walk_mark(nd->kn->kn_kq, &spread);
 		raw_spin_unlock_irqrestore(&kq->lock, flags);
 		cond_resched();
 	}
 	list_for_each_entry(kq, &spread, spread) {
 		raw_spin_lock_irqsave(&kq->lock, flags);
 		list_for_each_entry(nd, &kq->watchers, watch)
-			if (nd->kn->kn_kq->visited == walk_id &&
-			    nested_counts(nd))
+			if (walk_counts(nd))
 				walk_mark(nd->kn->kn_kq, &spread);
 		raw_spin_unlock_irqrestore(&kq->lock, flags);
 		cond_resched();

@@ -42,7 +42,6 @@
  * knotes are listed wakes the next sleeper: it may have been woken for an
  * event that it did not take.
  */
-#include <linux/compat.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/hrtimer.h>
@@ -583,14 +582,19 @@ static void scan_restore(struct knote *kn)
 	}
 }
 
-/* Drop those among @kn that have died, all of them let go and not NULL. */
-static void scan_drop(struct knote **kn, int n)
+/* Let go of a knote; one that has died goes to @dead, to be dropped. */
+static void scan_unclaim(struct knote *kn, struct list_head *dead)
 {
-	int i;
+	if (knote_unclaim(kn))
+		list_add(&kn->kn_tqe, dead);
+}
 
-	for (i = 0; i < n; i++)
-		if (kn[i])
-			knote_drop(kn[i]);
+static void scan_drop(struct list_head *dead)
+{
+	struct knote *kn, *next;
+
+	list_for_each_entry_safe(kn, next, dead, kn_tqe)
+		knote_drop(kn);
 }
 
 /*
@@ -600,17 +604,16 @@ static void scan_drop(struct knote **kn, int n)
 static void scan_commit(struct kq_scan *s)
 {
 	struct kqueue *kq = s->kq;
-	struct knote *dead[BATCH];
-	int i, n = 0, ndead = 0;
 	unsigned long flags;
 	struct knote *kn;
+	LIST_HEAD(dead);
+	int i, n = 0;
 
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	rcu_read_lock();
 	for (i = s->n - 1; i >= s->fault; i--) {
 		scan_restore(s->kn[i]);
-		if (knote_unclaim(s->kn[i]))
-			dead[ndead++] = s->kn[i];
+		scan_unclaim(s->kn[i], &dead);
 	}
 	for (i = 0; i < s->fault; i++) {
 		kn = s->kn[i];
@@ -620,14 +623,13 @@ static void scan_commit(struct kq_scan *s)
 			continue;
 		}
 		knote_dequeue(kn);
-		if (knote_unclaim(kn))
-			dead[ndead++] = kn;
+		scan_unclaim(kn, &dead);
 	}
 	s->n = n;
 	rcu_read_unlock();
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	kqueue_wake_claims(kq);
-	scan_drop(dead, ndead);
+	scan_drop(&dead);
 }
 
 /* After its delivery: what becomes of a knote. */
@@ -676,9 +678,8 @@ static bool scan_deliver(struct kq_scan *s)
 	struct kqueue *kq = s->kq;
 	size_t left = kq_copy_nofault(s->eventlist, s->ev, s->n * sizeof(*s->ev));
 	int i, done = s->n - DIV_ROUND_UP(left, sizeof(*s->ev));
-	struct knote *dead[BATCH];
 	unsigned long flags;
-	int ndead = 0;
+	LIST_HEAD(dead);
 
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	for (i = s->n - 1; i >= done; i--)
@@ -686,13 +687,12 @@ static bool scan_deliver(struct kq_scan *s)
 	for (i = 0; i < done; i++)
 		scan_finish(s->kn[i]);
 	for (i = 0; i < s->n; i++)
-		if (knote_unclaim(s->kn[i]))
-			dead[ndead++] = s->kn[i];
+		scan_unclaim(s->kn[i], &dead);
 	if (done < s->n && kq->listed)
 		kqueue_wake_sleeper(kq);
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	kqueue_wake_claims(kq);
-	scan_drop(dead, ndead);
+	scan_drop(&dead);
 
 	s->eventlist += done;
 	s->room -= done;
@@ -786,12 +786,14 @@ static int kqueue_sleep(struct kqueue *kq, const struct kq_deadline *deadline)
 static int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
 		       int nevents, const struct kq_deadline *deadline)
 {
-	struct kq_scan s = {
-		.kq = kq, .eventlist = eventlist, .room = nevents,
-	};
 	unsigned long flags;
+	struct kq_scan s;
 	int error;
 
+	s.kq = kq;
+	s.eventlist = eventlist;
+	s.room = nevents;
+	s.count = 0;
 	for (;;) {
 		error = kqueue_scan(&s);
 		if (s.count || error || deadline->poll)
@@ -866,10 +868,10 @@ static bool report_change(struct kq_report *report, struct kq_event *kev,
 }
 
 /* What a program cannot say, and what is padding in its struct kevent. */
-static void change_clean(struct kq_event *kev)
+static void change_clean(struct kq_event *kev, bool narrow)
 {
 	kev->flags &= ~EV_SYSFLAGS;
-	if (in_compat_syscall()) {
+	if (narrow) {
 		kev->ident = (u32)kev->ident;
 		kev->udata = (u32)kev->udata;
 	}
@@ -879,13 +881,14 @@ static void change_clean(struct kq_event *kev)
  * Apply the changes in order.  Returns 1 when all were applied, 0 when an
  * EV_RECEIPT found no room and ends the call, or a negative errno.
  */
-static int kqueue_change(struct kqueue *kq,
-			 const struct kq_event __user *changelist, int nchanges,
+static int kqueue_change(struct kqueue *kq, const struct kq_kevent *call,
 			 struct kq_report *report)
 {
+	const struct kq_event __user *changelist;
+	int i, n, error, nchanges = call->nchanges;
 	struct kq_event kev[BATCH];
-	int i, n, error;
 
+	changelist = u64_to_user_ptr(call->changelist);
 	for (; nchanges > 0; nchanges -= n, changelist += n) {
 		n = min(nchanges, BATCH);
 		if (copy_from_user(kev, changelist, n * sizeof(*kev)))
@@ -893,7 +896,7 @@ static int kqueue_change(struct kqueue *kq,
 		for (i = 0; i < n; i++) {
 			if (!kev[i].filter)
 				continue;
-			change_clean(&kev[i]);
+			change_clean(&kev[i], call->flags & KQ_CALL_NARROW);
 			error = kqueue_register(kq, &kev[i]);
 			if ((error || kev[i].flags & EV_RECEIPT) &&
 			    !report_change(report, &kev[i], error))
@@ -923,15 +926,15 @@ int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call)
 	struct kq_deadline deadline;
 	int error;
 
-	if (call->nchanges < 0 || call->nevents < 0 || call->reserved)
+	if (call->nchanges < 0 || call->nevents < 0 || call->reserved ||
+	    call->flags & ~KQ_CALL_NARROW)
 		return -EINVAL;
 	if (call->nevents) {
 		error = deadline_get(&deadline, call->timeout);
 		if (error)
 			return error;
 	}
-	error = kqueue_change(kq, u64_to_user_ptr(call->changelist),
-			      call->nchanges, &report);
+	error = kqueue_change(kq, call, &report);
 	if (error <= 0)
 		return error;
 	if (report.count || !call->nevents)

@@ -26,9 +26,6 @@
  * @fflags: NOTE_*, the filter's own flags
  * @data: the filter's own value: a count of bytes, a period, a status
  * @udata: the program's own, handed back as it was given
- *
- * For a 32-bit program @ident and @udata are 32 bits wide: what it stores in
- * their upper halves is ignored.
  */
 struct kq_event {
 	__u64	ident;
@@ -46,6 +43,7 @@ struct kq_event {
  * @timeout: address of a struct __kernel_timespec, 0 to wait for ever
  * @nchanges: 0 or more
  * @nevents: 0 or more; with 0 @timeout is not looked at
+ * @flags: KQ_CALL_*
  * @reserved: 0
  */
 struct kq_kevent {
@@ -54,8 +52,15 @@ struct kq_kevent {
 	__u64	timeout;
 	__s32	nchanges;
 	__s32	nevents;
-	__u64	reserved;
+	__u32	flags;
+	__u32	reserved;
 };
+
+/*
+ * The upper halves of ident and udata in changelist are to be ignored: a 32-bit
+ * program's struct kevent has padding there.
+ */
+#define KQ_CALL_NARROW		0x1
 
 #define KQ_IOC_MAGIC		'J'
 

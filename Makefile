@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make           the module for the running kernel, or for KDIR=, and the library
+# make lib       the library
+# make demo      the examples at work in a guest
+# make check     the tests in guests; TESTS="read close" runs these alone
+# make shell     a prompt in a guest that has the module loaded
+# make style     what the tools say about the sources
+# make clean
+#
+# What is built is in build/, kernels for the guests in $KQ_CACHE.
+
+RELEASE	:= $(shell uname -r)
+KDIR	?= /lib/modules/$(RELEASE)/build
+K	?= 6.1
+VM	:= selftests/vm
+
+.PHONY: all module lib examples demo check shell style clean
+
+all: module lib
+
+ifneq ($(wildcard $(KDIR)/Makefile),)
+module:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES= modules
+else ifeq ($(origin KDIR),file)
+module:
+	@echo "no kernel headers for $(RELEASE): the library alone is built (install linux-headers-$(RELEASE), or set KDIR=)"
+else
+module:
+	$(error KDIR=$(KDIR): no kernel headers there)
+endif
+
+lib:
+	$(MAKE) -C lib O=../build/lib
+
+examples: lib
+	$(MAKE) -C examples O=../build/examples LIB=../build/lib
+
+demo:
+	@$(VM)/need lib vm demo
+	@$(MAKE) --no-print-directory examples
+	@$(VM)/run --kernel $(K) -- examples/demo build/examples
+
+check:
+	@$(VM)/need lib vm check
+	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory -C lib O=../build/lib32 CFLAGS='-O2 -g -m32'
+	@source=$$($(VM)/fetch source-6.1) && \
+	$(MAKE) --no-print-directory -C selftests \
+		KSELFTEST="$$source/tools/testing/selftests" check
+
+shell:
+	@$(VM)/need vm
+	@$(VM)/run --kernel $(K) --shell -- bash -i
+
+style:
+	@$(VM)/need lib vm style
+	@$(VM)/style
+
+clean:
+	$(if $(wildcard $(KDIR)/Makefile),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
+	rm -rf build

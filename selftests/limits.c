@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bounds: the parameters and counters in /sys/module/kqueue/parameters, the
+ * cap on one file's watchers, memory cgroups, and sheer numbers.
+ */
+#include "kselftest_harness.h"
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include "kq_test.h"
+
+#define ALICE	12341
+#define BOB	12342
+
+/*
+ * The user on whose behalf the test goes on; root stays one call away.  All
+ * tests count the knotes of ALICE and BOB, who have none elsewhere.
+ */
+static int become(uid_t uid)
+{
+	return setresuid(0, 0, 0) || setresuid(uid, uid, 0) ? -errno : 0;
+}
+
+/* Freed memory may be given back a little later; wait until it was. */
+static int settles(const char *name, long long value)
+{
+	int64_t end = kq_now(CLOCK_MONOTONIC) +
+		      KQ_PATIENCE * INT64_C(1000000000);
+
+	while (kq_param(name) != value) {
+		if (kq_now(CLOCK_MONOTONIC) > end)
+			return 0;
+		sched_yield();
+	}
+	return 1;
+}
+
+/* Add n idle USER knotes, or timers, from ident first on.  0 or an errno. */
+static int add_many(int kq, short filter, uintptr_t first, int n)
+{
+	struct kevent kev[500];
+	int i, j;
+
+	for (i = 0; i < n; i += j) {
+		for (j = 0; j < (int)ARRAY_SIZE(kev) && i + j < n; j++)
+			EV_SET(&kev[j], first + i + j, filter, EV_ADD,
+			       filter == EVFILT_TIMER ? NOTE_SECONDS : 0, 3600,
+			       NULL);
+		if (kevent(kq, kev, j, NULL, 0, NULL) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+FIXTURE(limits) {
+	int kq;
+	long long max_knotes, knotes, callouts;
+};
+
+FIXTURE_SETUP(limits)
+{
+	self->kq = kqueue();
+	ASSERT_LE(0, self->kq);
+	self->max_knotes = kq_param("max_knotes");
+	ASSERT_LT(0, self->max_knotes);
+	self->knotes = kq_param("knotes");
+	ASSERT_LE(0, self->knotes);
+	self->callouts = kq_param("callouts");
+	ASSERT_LE(0, self->callouts);
+}
+
+FIXTURE_TEARDOWN(limits)
+{
+	setresuid(0, 0, 0);
+	kq_set_param("max_knotes", self->max_knotes);
+	close(self->kq);
+}
+
+/*
+ * Module parameters, readable and writable in sysfs: max_knotes, calloutmax,
+ * and counters for both.
+ */
+TEST_F(limits, parameters)
+{
+	static const char * const limit[] = { "max_knotes", "calloutmax" };
+	static const char * const counter[] = { "knotes", "callouts" };
+	long long value;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		value = kq_param(limit[i]);
+		ASSERT_LT(0, value);
+		EXPECT_EQ(0, kq_set_param(limit[i], value + 1));
+		EXPECT_EQ(value + 1, kq_param(limit[i]));
+		EXPECT_EQ(0, kq_set_param(limit[i], value));
+		EXPECT_EQ(value, kq_param(limit[i]));
+
+		EXPECT_GT(0, kq_set_param(counter[i], 0));
+	}
+	ASSERT_EQ(0, become(ALICE));
+	for (i = 0; i < 2; i++) {
+		EXPECT_LT(0, kq_param(limit[i]));
+		EXPECT_LE(0, kq_param(counter[i]));
+		EXPECT_EQ(-EACCES, kq_set_param(limit[i], 1));
+		EXPECT_EQ(-EACCES, kq_set_param(counter[i], 1));
+	}
+}
+
+/* max_knotes: beyond it ENOMEM and nothing else harmed. */
+TEST_F(limits, enomem_beyond_max_knotes)
+{
+	struct kevent kev, ev[2];
+	int kq, other, p[2];
+
+	ASSERT_EQ(0, kq_set_param("max_knotes", 10));
+	ASSERT_EQ(0, become(ALICE));
+	kq = kqueue();
+	other = kqueue();
+	ASSERT_LE(0, kq);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, add_many(kq, EVFILT_USER, 0, 10));
+
+	/* Of no filter, on no queue of hers, in no form. */
+	EXPECT_EQ(-ENOMEM, kq_add(kq, 10, EVFILT_USER, 0));
+	EXPECT_EQ(-ENOMEM, kq_add(kq, 10, EVFILT_TIMER, EV_ONESHOT));
+	EXPECT_EQ(-ENOMEM, kq_add(kq, p[0], EVFILT_READ, 0));
+	EXPECT_EQ(-ENOMEM, kq_add(other, 0, EVFILT_USER, 0));
+	EV_SET(&kev, 10, EVFILT_USER, EV_ADD, 0, 0, NULL);
+	ASSERT_EQ(1, kevent(kq, &kev, 1, ev, 2, NULL));
+	EXPECT_EQ(EV_ERROR, ev[0].flags);
+	EXPECT_EQ(ENOMEM, ev[0].data);
+	EXPECT_EQ(-ENOENT, kq_change(kq, 10, EVFILT_USER, EV_DELETE, 0, 0,
+				     NULL));
+	EXPECT_EQ(self->knotes + 10, kq_param("knotes"));
+	EXPECT_EQ(self->callouts, kq_param("callouts"));
+
+	/* What is there goes on, and can be changed. */
+	ASSERT_EQ(0, kq_change(kq, 9, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 4,
+			       NULL));
+	ASSERT_EQ(1, kq_poll(kq, ev, 2));
+	EXPECT_EQ(9U, ev[0].ident);
+	EXPECT_EQ(4, ev[0].data);
+
+	/* One gone, one more, at once. */
+	ASSERT_EQ(0, kq_change(kq, 0, EVFILT_USER, EV_DELETE, 0, 0, NULL));
+	EXPECT_EQ(0, kq_add(kq, p[0], EVFILT_READ, 0));
+	EXPECT_EQ(-ENOMEM, kq_add(kq, 0, EVFILT_USER, 0));
+	ASSERT_EQ(0, close(p[0]));
+	EXPECT_EQ(0, kq_add(other, 0, EVFILT_USER, 0));
+	EXPECT_EQ(-ENOMEM, kq_add(kq, 0, EVFILT_USER, 0));
+	ASSERT_EQ(0, close(kq));
+	EXPECT_EQ(0, add_many(other, EVFILT_USER, 1, 9));
+	EXPECT_EQ(-ENOMEM, kq_add(other, 10, EVFILT_USER, 0));
+}
+
+/* A lower max_knotes takes nothing away; a higher one counts at once. */
+TEST_F(limits, max_knotes_changes)
+{
+	int kq;
+
+	ASSERT_EQ(0, become(ALICE));
+	kq = kqueue();
+	ASSERT_LE(0, kq);
+	ASSERT_EQ(0, add_many(kq, EVFILT_USER, 0, 20));
+	ASSERT_EQ(0, become(0));
+	ASSERT_EQ(0, kq_set_param("max_knotes", 5));
+	EXPECT_EQ(-ENOMEM, kq_add(kq, 20, EVFILT_USER, 0));
+	EXPECT_EQ(0, kq_change(kq, 19, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL));
+	EXPECT_EQ(1, kq_pending(kq));
+	ASSERT_EQ(0, kq_set_param("max_knotes", 21));
+	EXPECT_EQ(0, kq_add(kq, 20, EVFILT_USER, 0));
+	EXPECT_EQ(-ENOMEM, kq_add(kq, 21, EVFILT_USER, 0));
+}
+
+/* max_knotes is per user. */
+TEST_F(limits, each_user_has_its_own)
+{
+	int alice, bob;
+
+	ASSERT_EQ(0, kq_set_param("max_knotes", 5));
+	ASSERT_EQ(0, become(ALICE));
+	alice = kqueue();
+	ASSERT_EQ(0, become(BOB));
+	bob = kqueue();
+	ASSERT_LE(0, alice);
+	ASSERT_LE(0, bob);
+	ASSERT_EQ(0, add_many(alice, EVFILT_USER, 0, 5));
+	EXPECT_EQ(-ENOMEM, kq_add(alice, 5, EVFILT_USER, 0));
+	ASSERT_EQ(0, add_many(bob, EVFILT_USER, 0, 5));
+	EXPECT_EQ(-ENOMEM, kq_add(bob, 5, EVFILT_USER, 0));
+}
+
+/* The user who opened the queue is charged, not the one who adds. */
+TEST_F(limits, opener_is_charged)
+{
+	int alice, bob;
+
+	ASSERT_EQ(0, kq_set_param("max_knotes", 5));
+	ASSERT_EQ(0, become(ALICE));
+	alice = kqueue();
+	ASSERT_LE(0, alice);
+	ASSERT_EQ(0, become(BOB));
+	ASSERT_EQ(0, add_many(alice, EVFILT_USER, 0, 5));
+	EXPECT_EQ(-ENOMEM, kq_add(alice, 5, EVFILT_USER, 0));
+	bob = kqueue();
+	ASSERT_LE(0, bob);
+	EXPECT_EQ(0, add_many(bob, EVFILT_USER, 0, 5));
+
+	/* Given back to whom it was taken from. */
+	ASSERT_EQ(0, kq_change(alice, 0, EVFILT_USER, EV_DELETE, 0, 0, NULL));
+	EXPECT_EQ(-ENOMEM, kq_add(bob, 5, EVFILT_USER, 0));
+	EXPECT_EQ(0, kq_add(alice, 0, EVFILT_USER, 0));
+}
+
+/* The counters follow DELETE, a delivered one-shot, a closed descriptor. */
+TEST_F(limits, counters_follow)
+{
+	struct kevent ev;
+	int kq = kqueue(), p[2];
+
+	ASSERT_LE(0, kq);
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, add_many(kq, EVFILT_USER, 0, 100));
+	ASSERT_EQ(0, add_many(kq, EVFILT_TIMER, 0, 50));
+	ASSERT_EQ(0, kq_add(kq, p[0], EVFILT_READ, 0));
+	EXPECT_EQ(self->knotes + 151, kq_param("knotes"));
+	EXPECT_EQ(self->callouts + 50, kq_param("callouts"));
+
+	/* Changes of what is there count nothing. */
+	ASSERT_EQ(0, add_many(kq, EVFILT_USER, 0, 100));
+	ASSERT_EQ(0, add_many(kq, EVFILT_TIMER, 0, 50));
+	EXPECT_EQ(self->knotes + 151, kq_param("knotes"));
+	EXPECT_EQ(self->callouts + 50, kq_param("callouts"));
+
+	ASSERT_EQ(0, kq_change(kq, 7, EVFILT_USER, EV_DELETE, 0, 0, NULL));
+	ASSERT_EQ(0, kq_change(kq, 7, EVFILT_TIMER, EV_DELETE, 0, 0, NULL));
+	EXPECT_TRUE(settles("knotes", self->knotes + 149));
+	EXPECT_TRUE(settles("callouts", self->callouts + 49));
+
+	ASSERT_EQ(0, kq_add(kq, 1000, EVFILT_TIMER, EV_ONESHOT));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_TRUE(settles("knotes", self->knotes + 149));
+	EXPECT_TRUE(settles("callouts", self->callouts + 49));
+
+	ASSERT_EQ(0, close(p[0]));
+	EXPECT_TRUE(settles("knotes", self->knotes + 148));
+
+	ASSERT_EQ(0, close(kq));
+	EXPECT_TRUE(settles("knotes", self->knotes));
+	EXPECT_TRUE(settles("callouts", self->callouts));
+}
+
+/* Close drops every knote at the last descriptor of the queue, not before. */
+TEST_F(limits, dup_of_a_queue_keeps_it)
+{
+	int kq = kqueue(), copy;
+
+	ASSERT_LE(0, kq);
+	copy = dup(kq);
+	ASSERT_EQ(0, add_many(kq, EVFILT_USER, 0, 10));
+	ASSERT_EQ(0, close(kq));
+	EXPECT_EQ(self->knotes + 10, kq_param("knotes"));
+	ASSERT_EQ(0, close(copy));
+	EXPECT_TRUE(settles("knotes", self->knotes));
+}
+
+/* A process that fills a queue, says so, and sleeps in it for ever. */
+static void fill_and_sleep(int ready)
+{
+	struct kevent ev;
+	int kq = kqueue();
+
+	if (kq < 0 || add_many(kq, EVFILT_USER, 0, 100) ||
+	    add_many(kq, EVFILT_TIMER, 0, 50) ||
+	    kq_change(kq, 50, EVFILT_TIMER, EV_ADD | EV_DISABLE, NOTE_NSECONDS,
+		      1, NULL) ||
+	    write(ready, "", 1) != 1)
+		_exit(1);
+	kevent(kq, NULL, 0, &ev, 1, NULL);
+	_exit(2);
+}
+
+/* The counters go back when a process is killed. */
+TEST_F(limits, counters_after_sigkill)
+{
+	int p[2], status;
+	char byte;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(p));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		fill_and_sleep(p[1]);
+	close(p[1]);
+	ASSERT_EQ(1, read(p[0], &byte, 1));
+	EXPECT_EQ(self->knotes + 151, kq_param("knotes"));
+	EXPECT_EQ(self->callouts + 51, kq_param("callouts"));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_TRUE(settles("knotes", self->knotes));
+	EXPECT_TRUE(settles("callouts", self->callouts));
+}
+
+#define CAP	4096
+
+/* Per (file, files) a cap of 4096 watchers: ENOMEM beyond. */
+TEST_F_TIMEOUT(limits, watchers_of_one_file, 60)
+{
+	static struct kevent ev[CAP + 4];
+	struct rlimit many = { CAP + 200, CAP + 200 };
+	int i, kq, other, p[2], fd[CAP + 4];
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	kq = kqueue();
+	other = kqueue();
+	ASSERT_LE(0, kq);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, pipe(p));
+	for (i = 0; i < CAP + 4; i++) {
+		fd[i] = dup(p[0]);
+		ASSERT_LE(0, fd[i]);
+	}
+	for (i = 0; i < CAP; i++) {
+		ASSERT_EQ(0, kq_add(kq, fd[i], EVFILT_READ, 0)) {
+			TH_LOG("watcher %d", i);
+		}
+	}
+	for (i = CAP; i < CAP + 4; i++) {
+		EXPECT_EQ(-ENOMEM, kq_add(kq, fd[i], EVFILT_READ, 0));
+		EXPECT_EQ(-ENOMEM, kq_add(other, fd[i], EVFILT_READ, 0));
+	}
+	/* The other end is another file. */
+	EXPECT_EQ(0, kq_add(kq, p[1], EVFILT_WRITE, EV_DISABLE));
+
+	ASSERT_EQ(1, write(p[1], "", 1));
+	EXPECT_EQ(CAP, kq_wait(kq, ev, CAP + 4));
+
+	/* One gone, one more. */
+	ASSERT_EQ(0, close(fd[0]));
+	EXPECT_EQ(0, kq_add(other, fd[CAP], EVFILT_READ, 0));
+	EXPECT_EQ(-ENOMEM, kq_add(other, fd[CAP + 1], EVFILT_READ, 0));
+	EXPECT_EQ(1, kq_poll(other, ev, 4));
+}
+
+#define USERS	100000
+#define TIMERS	20000
+
+/*
+ * A hundred thousand events and twenty thousand timers on one queue: a call
+ * returns all that are ready, up to nevents, with no other limit; close drops
+ * every knote.
+ */
+TEST_F_TIMEOUT(limits, many_on_one_queue, 120)
+{
+	static struct kevent ev[USERS + 1];
+	int i, kq, wrong = 0;
+
+	ASSERT_EQ(0, kq_set_param("max_knotes", 2 * (USERS + TIMERS)));
+	kq = kqueue();
+	ASSERT_LE(0, kq);
+	for (i = 0; i < USERS; i++)
+		EV_SET(&ev[i], i, EVFILT_USER, EV_ADD | EV_CLEAR, NOTE_TRIGGER,
+		       i, NULL);
+	ASSERT_EQ(0, kevent(kq, ev, USERS, NULL, 0, NULL));
+	ASSERT_EQ(0, add_many(kq, EVFILT_TIMER, 0, TIMERS));
+	EXPECT_EQ(self->knotes + USERS + TIMERS, kq_param("knotes"));
+	EXPECT_EQ(self->callouts + TIMERS, kq_param("callouts"));
+
+	memset(ev, 0, sizeof(ev));
+	ASSERT_EQ(USERS, kq_poll(kq, ev, USERS + 1));
+	for (i = 0; i < USERS; i++)
+		wrong += ev[i].data != i;
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, kq_poll(kq, ev, 1));
+	ASSERT_EQ(0, close(kq));
+	EXPECT_TRUE(settles("knotes", self->knotes));
+	EXPECT_TRUE(settles("callouts", self->callouts));
+}
+
+/* Far beyond what 16 MB can hold, however small a knote is. */
+#define TOO_MANY	400000
+
+/* In the cgroup: add until it fails.  ENOMEM must leave the queue usable. */
+static void add_without_end(void)
+{
+	struct kevent ev;
+	int i, err, kq = kqueue();
+
+	if (kq < 0)
+		_exit(1);
+	for (i = 0; i < TOO_MANY; i += 500) {
+		err = add_many(kq, EVFILT_USER, i, 500);
+		if (err)
+			break;
+	}
+	if (i == TOO_MANY)
+		_exit(2);
+	if (err != -ENOMEM)
+		_exit(3);
+	if (kq_change(kq, 0, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL) ||
+	    kq_poll(kq, &ev, 1) != 1)
+		_exit(4);
+	_exit(0);
+}
+
+static int put(const char *dir, const char *file, const char *text)
+{
+	char path[128];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+FIXTURE(cgroup) {
+	long long max_knotes, knotes;
+	char root[32], dir[48];
+};
+
+FIXTURE_SETUP(cgroup)
+{
+	self->max_knotes = kq_param("max_knotes");
+	ASSERT_LT(0, self->max_knotes);
+	self->knotes = kq_param("knotes");
+	strcpy(self->root, "/tmp/kq-cgroup-XXXXXX");
+	ASSERT_TRUE(!!mkdtemp(self->root));
+	snprintf(self->dir, sizeof(self->dir), "%s/kqueue-test", self->root);
+	ASSERT_EQ(0, mount("none", self->root, "cgroup2", 0, NULL));
+}
+
+FIXTURE_TEARDOWN(cgroup)
+{
+	kq_set_param("max_knotes", self->max_knotes);
+	rmdir(self->dir);
+	umount2(self->root, MNT_DETACH);
+	rmdir(self->root);
+}
+
+/*
+ * Memory is charged: a process that adds knotes without end runs into the
+ * limit of its own memory cgroup, by ENOMEM or killed there, and all comes
+ * back.
+ */
+TEST_F_TIMEOUT(cgroup, memory_is_charged, 120)
+{
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, kq_set_param("max_knotes", 2 * TOO_MANY));
+	ASSERT_EQ(0, put(self->root, "cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, mkdir(self->dir, 0755));
+	ASSERT_EQ(0, put(self->dir, "memory.max", "16M"));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		if (put(self->dir, "cgroup.procs", "0"))
+			_exit(5);
+		add_without_end();
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(status == 0 ||
+		    (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) {
+		TH_LOG("status %#x", status);
+	}
+	EXPECT_TRUE(settles("knotes", self->knotes));
+}
+
+TEST_HARNESS_MAIN
