@@ -61,7 +61,7 @@ static void put_file(struct http *h, int root, const char *path)
 	struct stat st;
 	int fd = -1;
 
-	if (strstr(path, "..") == NULL)
+	if (!strstr(path, ".."))
 		fd = openat(root, *path ? path : "index.html",
 			    O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
@@ -111,7 +111,7 @@ int http_next(struct http *h, int root)
 
 	h->in[h->in_len] = '\0';
 	end = strstr(h->in, "\r\n\r\n");
-	if (end == NULL) {
+	if (!end) {
 		if (h->in_len == sizeof(h->in) - 1)
 			refuse(h, "431 Request Header Fields Too Large");
 		return h->last;
@@ -158,7 +158,8 @@ int http_write(struct http *h, int fd)
 			return errno == EAGAIN ? 0 : -1;
 		h->out_pos += (size_t)n;
 		if (h->out_pos == h->out_len)
-			h->out_pos = h->out_len = 0;
+			h->out_pos = 0;
+			h->out_len = 0;
 	}
 	return 1;
 }

@@ -129,7 +129,7 @@ static void accept_conns(int listener, int64_t n)
 		if (fd < 0)
 			return;
 		c = calloc(1, sizeof(*c));
-		if (c == NULL)
+		if (!c)
 			err(1, NULL);
 		c->fd = fd;
 		c->http.file = -1;
@@ -280,7 +280,7 @@ static void loop(int listener)
 			kev = &evs[i];
 			if (verbose)
 				show(kev);
-			if (kev->udata != NULL)
+			if (kev->udata)
 				conn_event(kev->udata, kev);
 			else if (kev->filter == EVFILT_READ)
 				accept_conns(listener, kev->data);

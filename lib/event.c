@@ -29,19 +29,18 @@
 #include <linux/kqueue.h>
 #include <linux/time_types.h>
 
-#define SAME_PLACE(field)						\
-	_Static_assert(offsetof(struct kevent, field) ==		\
-		       offsetof(struct kq_event, field),		\
-		       "struct kevent is struct kq_event")
-
-_Static_assert(sizeof(struct kevent) == sizeof(struct kq_event),
+_Static_assert(sizeof(struct kevent) == sizeof(struct kq_event) &&
+	       offsetof(struct kevent, filter) ==
+	       offsetof(struct kq_event, filter) &&
+	       offsetof(struct kevent, flags) ==
+	       offsetof(struct kq_event, flags) &&
+	       offsetof(struct kevent, fflags) ==
+	       offsetof(struct kq_event, fflags) &&
+	       offsetof(struct kevent, data) ==
+	       offsetof(struct kq_event, data) &&
+	       offsetof(struct kevent, udata) ==
+	       offsetof(struct kq_event, udata),
 	       "struct kevent is struct kq_event");
-SAME_PLACE(ident);
-SAME_PLACE(filter);
-SAME_PLACE(flags);
-SAME_PLACE(fflags);
-SAME_PLACE(data);
-SAME_PLACE(udata);
 _Static_assert(sizeof(uintptr_t) == sizeof(__u64) ||
 	       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "a 32-bit ident is the low half of the kernel's");

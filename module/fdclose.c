@@ -56,7 +56,7 @@ int fdclose_init(void)
 		error = register_ftrace_function(&fdclose_ops);
 	if (error) {
 		ftrace_free_filter(&fdclose_ops);
-		pr_err("cannot trace " HOOKED " (error %d); the kernel needs CONFIG_DYNAMIC_FTRACE and sysctl kernel.ftrace_enabled=1\n",
+		pr_err("cannot trace " HOOKED " (%d): CONFIG_DYNAMIC_FTRACE, ftrace_enabled=1?\n",
 		       error);
 	}
 	return error;

@@ -42,7 +42,7 @@ static const struct filterops empty_filtops = {
 	.f_attach	= empty_attach,
 };
 
-#define SLOT(filter)	(-(filter) - 1)
+#define SLOT(filter)	(~(filter))
 
 static const struct filterops *const filters[EVFILT_SYSCOUNT] = {
 	[SLOT(EVFILT_READ)]	= &descriptor_filtops,

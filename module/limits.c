@@ -25,27 +25,35 @@ static unsigned long calloutmax = 1048576;
 module_param(calloutmax, ulong, 0644);
 MODULE_PARM_DESC(calloutmax, "timers a user may have");
 
-static int count_get(char *buffer, const struct kernel_param *kp)
+static int show_sum(char *buffer, bool timers)
 {
-	size_t offset = (size_t)kp->arg;
 	unsigned long sum = 0;
 	struct kq_user *user;
 	int bucket;
 
 	mutex_lock(&users_lock);
 	hash_for_each(users, bucket, user, link)
-		sum += atomic_long_read((void *)user + offset);
+		sum += atomic_long_read(timers ? &user->timers : &user->knotes);
 	mutex_unlock(&users_lock);
 	return sysfs_emit(buffer, "%lu\n", sum);
 }
 
-static const struct kernel_param_ops count_ops = { .get = count_get };
+static int knotes_get(char *buffer, const struct kernel_param *kp)
+{
+	return show_sum(buffer, false);
+}
 
-module_param_cb(knotes, &count_ops,
-		(void *)offsetof(struct kq_user, knotes), 0444);
+static int callouts_get(char *buffer, const struct kernel_param *kp)
+{
+	return show_sum(buffer, true);
+}
+
+static const struct kernel_param_ops knotes_ops = { .get = knotes_get };
+static const struct kernel_param_ops callouts_ops = { .get = callouts_get };
+
+module_param_cb(knotes, &knotes_ops, NULL, 0444);
 MODULE_PARM_DESC(knotes, "knotes there are, of all users");
-module_param_cb(callouts, &count_ops,
-		(void *)offsetof(struct kq_user, timers), 0444);
+module_param_cb(callouts, &callouts_ops, NULL, 0444);
 MODULE_PARM_DESC(callouts, "timers there are, of all users");
 
 /* As epoll does: one user's knotes take up to 1/25 of the low memory. */

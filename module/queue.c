@@ -479,6 +479,16 @@ struct kq_scan {
 	struct kq_event		ev[BATCH];
 };
 
+static void scan_init(struct kq_scan *s, struct kqueue *kq,
+		      struct kq_event __user *eventlist, int nevents)
+{
+	s->kq = kq;
+	s->eventlist = eventlist;
+	s->room = nevents;
+	s->count = 0;
+	s->marker.kn_status = KN_MARKER;
+}
+
 /* Claim the next few knotes.  One that may block is taken alone. */
 static void scan_take(struct kq_scan *s)
 {
@@ -713,7 +723,6 @@ static int kqueue_scan(struct kq_scan *s)
 
 	kqueue_settle(kq);
 	raw_spin_lock_irqsave(&kq->lock, flags);
-	s->marker.kn_status = KN_MARKER;
 	list_add_tail(&s->marker.kn_tqe, &kq->ready);
 	while (s->room && !error) {
 		scan_take(s);
@@ -790,10 +799,7 @@ static int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
 	struct kq_scan s;
 	int error;
 
-	s.kq = kq;
-	s.eventlist = eventlist;
-	s.room = nevents;
-	s.count = 0;
+	scan_init(&s, kq, eventlist, nevents);
 	for (;;) {
 		error = kqueue_scan(&s);
 		if (s.count || error || deadline->poll)

@@ -20,7 +20,7 @@ struct line {
 /* Comma-separated words of what a status can be, none twice; or "-". */
 static int status_is_sane(const char *status)
 {
-	static const char * const word[] = {
+	static const char *const word[] = {
 		"active", "queued", "disabled", "claimed",
 	};
 	char copy[sizeof(((struct line *)0)->status)], *s = copy, *w;
@@ -61,7 +61,7 @@ static int parse(const char *text, struct line *l)
  */
 static int read_lines(pid_t pid, int kq, struct line *lines, int max)
 {
-	static const char * const usual[] = { "pos:", "flags:", "mnt_id:",
+	static const char *const usual[] = { "pos:", "flags:", "mnt_id:",
 					      "ino:" };
 	char path[64], text[256];
 	int n = 0, bad = 0;

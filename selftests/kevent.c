@@ -715,7 +715,7 @@ TEST_F(kevent, no_room_returns_at_once)
 
 static volatile sig_atomic_t caught;
 
-static void catch(int sig)
+static void on_signal(int sig)
 {
 	(void)sig;
 	caught++;
@@ -731,7 +731,7 @@ TEST_F(kevent, signal_while_sleeping)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
-		struct sigaction sa = { .sa_handler = catch,
+		struct sigaction sa = { .sa_handler = on_signal,
 					.sa_flags = flags[i] };
 		struct kevent kev[20];
 		struct kq_waiter w = { .kq = self->kq, .changes = kev,
@@ -755,7 +755,7 @@ TEST_F(kevent, signal_while_sleeping)
 TEST_F(kevent, signal_ahead_of_the_timeout)
 {
 	static const struct timespec hour = { .tv_sec = 3600 };
-	struct sigaction sa = { .sa_handler = catch, .sa_flags = SA_RESTART };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	struct kq_waiter w = { .kq = self->kq, .timeout = &hour };
 
 	caught = 0;

@@ -83,8 +83,8 @@ FIXTURE_TEARDOWN(limits)
  */
 TEST_F(limits, parameters)
 {
-	static const char * const limit[] = { "max_knotes", "calloutmax" };
-	static const char * const counter[] = { "knotes", "callouts" };
+	static const char *const limit[] = { "max_knotes", "calloutmax" };
+	static const char *const counter[] = { "knotes", "callouts" };
 	long long value;
 	int i;
 

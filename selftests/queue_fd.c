@@ -46,7 +46,8 @@ static int selected(int kq)
 
 	FD_ZERO(&in);
 	FD_SET(kq, &in);
-	out = except = in;
+	out = in;
+	except = in;
 	r = select(kq + 1, &in, &out, &except, &now);
 	return r < 0 ? -errno : r + 10 * !!FD_ISSET(kq, &in);
 }

@@ -94,7 +94,7 @@ TEST_F(reader, reports_bytes_waiting)
 	ASSERT_EQ(4, write(self->fd[1], text, 4));
 	EXPECT_EQ(1, kq_wait_data(self->kq, 7, &ev));
 	EXPECT_EQ(7, ev.data);
-	for (got = 0; got < 7; )
+	for (got = 0; got < 7;)
 		got += read(self->fd[0], buf, sizeof(buf));
 	EXPECT_EQ(0, kq_pending(self->kq));
 }
