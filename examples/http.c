@@ -157,9 +157,10 @@ int http_write(struct http *h, int fd)
 		if (n < 0)
 			return errno == EAGAIN ? 0 : -1;
 		h->out_pos += (size_t)n;
-		if (h->out_pos == h->out_len)
+		if (h->out_pos == h->out_len) {
 			h->out_pos = 0;
 			h->out_len = 0;
+		}
 	}
 	return 1;
 }
