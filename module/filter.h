@@ -12,8 +12,11 @@ extern const struct filterops queue_filtops;
 extern const struct filterops vnode_read_filtops;
 extern const struct filterops timer_filtops;
 extern const struct filterops user_filtops;
+extern const struct filterops signal_filtops;
 
 int vnode_init(void);
 void vnode_exit(void);
+int signal_init(void);
+void signal_exit(void);
 
 #endif /* _KQUEUE_FILTER_H */

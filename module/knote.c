@@ -7,39 +7,26 @@
  * A published knote is in the look-up table and on its queue's list.  All
  * queues share one table: a knote of a descriptor is hashed by (file,
  * descriptor table), which is all that the close hook knows, any other by
- * (queue, filter, ident).  The table is sized once, from memory, so that it
- * never moves under the hook, which walks it under RCU alone.
+ * (queue, filter, ident).
  *
  * Killing takes a knote from the table and its lists: nobody finds it any more
  * and nothing is delivered.  Whoever owns it then - the killer if it was not
  * claimed, else the thread that lets go of it - drops it: detaches it from its
  * object, gives its file back and frees it behind a grace period.
  */
-#include <linux/hash.h>
-#include <linux/log2.h>
-#include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/random.h>
-#include <linux/siphash.h>
 #include <linux/slab.h>
 
 #include "compat/fdtable.h"
 #include "knote.h"
 #include "limits.h"
+#include "table.h"
 
 /* Knotes of one file in one descriptor table: what a close has to look at. */
 #define PEERS_MAX	4096
 
-#define TABLE_LOCKS	256
-
-/*
- * Each bucket is written under its table lock, taken inside a queue's lock,
- * the innermost lock there is.
- */
-static struct hlist_head *table;
-static unsigned int table_mask;
-static raw_spinlock_t table_locks[TABLE_LOCKS];
-static siphash_key_t table_key;
+/* Its locks are taken inside a queue's. */
+static struct table knotes;
 
 static struct kmem_cache *knote_cache;
 
@@ -50,23 +37,13 @@ static DECLARE_WORK(reap_work, knote_reap);
 
 int knote_init(void)
 {
-	unsigned long buckets;
-	unsigned int i;
+	int error = table_init(&knotes);
 
-	/* One for each 64 KB of memory: 8 bytes, 1/8192 of it. */
-	buckets = clamp(totalram_pages() >> (16 - PAGE_SHIFT), 1024UL, 1UL << 18);
-	buckets = roundup_pow_of_two(buckets);
-	table = kvcalloc(buckets, sizeof(*table), GFP_KERNEL);
-	if (!table)
-		return -ENOMEM;
-	table_mask = buckets - 1;
-	for (i = 0; i < TABLE_LOCKS; i++)
-		raw_spin_lock_init(&table_locks[i]);
-	get_random_bytes(&table_key, sizeof(table_key));
-
+	if (error)
+		return error;
 	knote_cache = KMEM_CACHE(knote, SLAB_ACCOUNT);
 	if (!knote_cache) {
-		kvfree(table);
+		table_destroy(&knotes);
 		return -ENOMEM;
 	}
 	return 0;
@@ -78,27 +55,27 @@ void knote_exit(void)
 	flush_work(&reap_work);
 	rcu_barrier();
 	kmem_cache_destroy(knote_cache);
-	kvfree(table);
+	table_destroy(&knotes);
 }
 
-static unsigned int hash_file(struct file *fp, struct files_struct *files)
+static struct hlist_head *file_bucket(struct file *fp,
+				      struct files_struct *files)
 {
-	return siphash_2u64((unsigned long)fp, (unsigned long)files,
-			    &table_key) & table_mask;
+	return table_bucket(&knotes, (unsigned long)fp, (unsigned long)files);
 }
 
-static unsigned int hash_ident(struct kqueue *kq, s16 filter, u64 ident)
+static struct hlist_head *ident_bucket(struct kqueue *kq, s16 filter, u64 ident)
 {
 	u64 owner = (unsigned long)kq ^ (u64)(u16)filter << 48;
 
-	return siphash_2u64(owner, ident, &table_key) & table_mask;
+	return table_bucket(&knotes, owner, ident);
 }
 
-static unsigned int knote_bucket(const struct knote *kn)
+static struct hlist_head *knote_bucket(const struct knote *kn)
 {
 	if (kn->kn_fp)
-		return hash_file(kn->kn_fp, kn->kn_kq->files);
-	return hash_ident(kn->kn_kq, kn->kn_filter, kn->kn_id);
+		return file_bucket(kn->kn_fp, kn->kn_kq->files);
+	return ident_bucket(kn->kn_kq, kn->kn_filter, kn->kn_id);
 }
 
 /**
@@ -160,14 +137,14 @@ void knote_free(struct knote *kn)
 struct knote *knote_find(struct kqueue *kq, struct file *fp,
 			 const struct kq_event *kev)
 {
-	unsigned int bucket;
+	struct hlist_head *bucket;
 	struct knote *kn;
 
 	lockdep_assert_held(&kq->lock);
-	bucket = fp ? hash_file(fp, kq->files) :
-		      hash_ident(kq, kev->filter, kev->ident);
+	bucket = fp ? file_bucket(fp, kq->files) :
+		      ident_bucket(kq, kev->filter, kev->ident);
 	rcu_read_lock();
-	hlist_for_each_entry_rcu(kn, &table[bucket], kn_hash) {
+	hlist_for_each_entry_rcu(kn, bucket, kn_hash) {
 		if (kn->kn_kq == kq && kn->kn_id == kev->ident &&
 		    kn->kn_filter == kev->filter && kn->kn_fp == fp)
 			break;
@@ -176,12 +153,12 @@ struct knote *knote_find(struct kqueue *kq, struct file *fp,
 	return kn;
 }
 
-static bool peers_full(struct hlist_head *head, const struct knote *new)
+static bool peers_full(struct hlist_head *bucket, const struct knote *new)
 {
 	unsigned int peers = 0;
 	struct knote *kn;
 
-	hlist_for_each_entry(kn, head, kn_hash) {
+	hlist_for_each_entry(kn, bucket, kn_hash) {
 		if (kn->kn_fp == new->kn_fp &&
 		    kn->kn_kq->files == new->kn_kq->files &&
 		    ++peers == PEERS_MAX)
@@ -198,17 +175,16 @@ static bool peers_full(struct hlist_head *head, const struct knote *new)
  */
 int knote_publish(struct knote *kn)
 {
-	unsigned int bucket = knote_bucket(kn);
-	raw_spinlock_t *lock = &table_locks[bucket % TABLE_LOCKS];
-	struct hlist_head *head = &table[bucket];
+	struct hlist_head *bucket = knote_bucket(kn);
+	raw_spinlock_t *lock = table_lock(&knotes, bucket);
 	int error = 0;
 
 	lockdep_assert_held(&kn->kn_kq->lock);
 	raw_spin_lock(lock);
-	if (kn->kn_fp && !hlist_empty(head) && peers_full(head, kn))
+	if (kn->kn_fp && peers_full(bucket, kn))
 		error = -ENOMEM;
 	else
-		hlist_add_head_rcu(&kn->kn_hash, head);
+		hlist_add_head_rcu(&kn->kn_hash, bucket);
 	raw_spin_unlock(lock);
 	if (!error)
 		list_add_tail(&kn->kn_link, &kn->kn_kq->knotes);
@@ -318,8 +294,7 @@ bool knote_unclaim(struct knote *kn)
  */
 bool knote_kill(struct knote *kn)
 {
-	unsigned int bucket = knote_bucket(kn);
-	raw_spinlock_t *lock = &table_locks[bucket % TABLE_LOCKS];
+	raw_spinlock_t *lock = table_lock(&knotes, knote_bucket(kn));
 
 	lockdep_assert_held(&kn->kn_kq->lock);
 	if (kn->kn_status & KN_DYING)
@@ -426,16 +401,16 @@ bool knote_slot_lost(const struct knote *kn, struct files_struct *files)
  */
 void knote_fdclose_table(struct file *fp, struct files_struct *files)
 {
-	struct hlist_head *head = &table[hash_file(fp, files)];
+	struct hlist_head *bucket = file_bucket(fp, files);
 	unsigned long flags;
 	struct kqueue *kq;
 	struct knote *kn;
 	bool owned;
 
-	if (hlist_empty(head))
+	if (hlist_empty(bucket))
 		return;
 	rcu_read_lock();
-	hlist_for_each_entry_rcu(kn, head, kn_hash) {
+	hlist_for_each_entry_rcu(kn, bucket, kn_hash) {
 		kq = kn->kn_kq;
 		if (kn->kn_fp != fp || kq->files != files ||
 		    !knote_slot_lost(kn, files))

@@ -163,9 +163,12 @@ static int __init kqueue_module_init(void)
 	error = vnode_init();
 	if (error)
 		goto err_knote;
-	error = fdclose_init();
+	error = signal_init();
 	if (error)
 		goto err_vnode;
+	error = fdclose_init();
+	if (error)
+		goto err_signal;
 	error = misc_register(&kqueue_device);
 	if (error)
 		goto err_fdclose;
@@ -173,6 +176,8 @@ static int __init kqueue_module_init(void)
 
 err_fdclose:
 	fdclose_exit();
+err_signal:
+	signal_exit();
 err_vnode:
 	vnode_exit();
 err_knote:
@@ -187,6 +192,7 @@ static void __exit kqueue_module_exit(void)
 {
 	misc_deregister(&kqueue_device);
 	fdclose_exit();
+	signal_exit();
 	knote_exit();
 	vnode_exit();
 	destroy_workqueue(kqueue_wq);

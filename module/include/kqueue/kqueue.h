@@ -22,6 +22,7 @@
 struct file;
 struct kqueue;
 struct knote;
+struct pid;
 
 /* What ->f_touch is told. */
 enum event_touch {
@@ -119,6 +120,10 @@ struct knote {
 		struct {
 			struct knote_wait	kn_wait;
 			u8			kn_object;
+		};
+		struct {
+			struct hlist_node	kn_node;
+			struct pid		*kn_pid;
 		};
 		struct {
 			void			*kn_hook;
