@@ -13,10 +13,13 @@ extern const struct filterops vnode_read_filtops;
 extern const struct filterops timer_filtops;
 extern const struct filterops user_filtops;
 extern const struct filterops signal_filtops;
+extern const struct filterops proc_filtops;
 
 int vnode_init(void);
 void vnode_exit(void);
 int signal_init(void);
 void signal_exit(void);
+int proc_init(void);
+void proc_exit(void);
 
 #endif /* _KQUEUE_FILTER_H */

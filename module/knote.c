@@ -146,7 +146,8 @@ struct knote *knote_find(struct kqueue *kq, struct file *fp,
 	rcu_read_lock();
 	hlist_for_each_entry_rcu(kn, bucket, kn_hash) {
 		if (kn->kn_kq == kq && kn->kn_id == kev->ident &&
-		    kn->kn_filter == kev->filter && kn->kn_fp == fp)
+		    kn->kn_filter == kev->filter && kn->kn_fp == fp &&
+		    (!kn->kn_fop->f_same || kn->kn_fop->f_same(kn)))
 			break;
 	}
 	rcu_read_unlock();
@@ -355,6 +356,18 @@ static void knote_reap(struct work_struct *work)
 	}
 }
 
+/**
+ * knote_drop_later - knote_drop() by a worker
+ * @kn: the knote, killed and owned by the caller
+ *
+ * Context: any but NMI.
+ */
+void knote_drop_later(struct knote *kn)
+{
+	if (llist_add(&kn->kn_reap, &reap_list))
+		queue_work(kqueue_wq, &reap_work);
+}
+
 /*
  * knote_drop() in the close hook, which must not sleep.  The reference on the
  * file is never the last: the closer still has its own.
@@ -371,8 +384,7 @@ static void knote_drop_closed(struct knote *kn)
 		knote_free(kn);
 		return;
 	}
-	if (llist_add(&kn->kn_reap, &reap_list))
-		queue_work(kqueue_wq, &reap_work);
+	knote_drop_later(kn);
 }
 
 /**

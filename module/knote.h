@@ -26,6 +26,7 @@ void knote_fire(struct knote *kn);
 bool knote_unclaim(struct knote *kn);
 bool knote_kill(struct knote *kn);
 void knote_drop(struct knote *kn);
+void knote_drop_later(struct knote *kn);
 void knote_fput(struct file *fp);
 
 bool knote_slot_lost(const struct knote *kn, struct files_struct *files);

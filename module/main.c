@@ -166,9 +166,12 @@ static int __init kqueue_module_init(void)
 	error = signal_init();
 	if (error)
 		goto err_vnode;
-	error = fdclose_init();
+	error = proc_init();
 	if (error)
 		goto err_signal;
+	error = fdclose_init();
+	if (error)
+		goto err_proc;
 	error = misc_register(&kqueue_device);
 	if (error)
 		goto err_fdclose;
@@ -176,6 +179,8 @@ static int __init kqueue_module_init(void)
 
 err_fdclose:
 	fdclose_exit();
+err_proc:
+	proc_exit();
 err_signal:
 	signal_exit();
 err_vnode:
@@ -192,8 +197,9 @@ static void __exit kqueue_module_exit(void)
 {
 	misc_deregister(&kqueue_device);
 	fdclose_exit();
-	signal_exit();
 	knote_exit();
+	proc_exit();
+	signal_exit();
 	vnode_exit();
 	destroy_workqueue(kqueue_wq);
 }

@@ -42,6 +42,7 @@
  * knotes are listed wakes the next sleeper: it may have been woken for an
  * event that it did not take.
  */
+#include <linux/cred.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/hrtimer.h>
@@ -76,6 +77,7 @@ static void kqueue_reap(struct work_struct *work)
 
 	irq_work_sync(&kq->notify);
 	kq_user_put(kq->user);
+	put_cred(kq->cred);
 	kfree(kq);
 }
 
@@ -101,6 +103,7 @@ struct kqueue *kqueue_create(void)
 	INIT_LIST_HEAD(&kq->nested);
 	INIT_LIST_HEAD(&kq->watchers);
 	kq->files = current->files;
+	kq->cred = get_current_cred();
 	init_swait_queue_head(&kq->sleepers);
 	init_waitqueue_head(&kq->claims);
 	init_waitqueue_head(&kq->pollers);

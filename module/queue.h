@@ -37,6 +37,7 @@ struct kq_user;
  * @notify: tells @pollers and @fasync
  * @refs: one for the file, one for each knote
  * @user: I: whom the knotes are charged to
+ * @cred: I: who opened it
  * @reap: frees the queue
  * @visited: the walk of nested.c that came by last (its mutex)
  * @walk: all queues of that walk (its mutex)
@@ -63,6 +64,7 @@ struct kqueue {
 	struct irq_work		notify;
 	refcount_t		refs;
 	struct kq_user		*user;
+	const struct cred	*cred;
 	struct rcu_work		reap;
 
 	u64			visited;

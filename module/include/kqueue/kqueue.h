@@ -62,8 +62,9 @@ enum event_touch {
  *	held, may sleep; returns 0, or a negative errno and has changed nothing.
  *	EVENT_PROCESS, where f_isfd is 0: fills @kev, with the queue's lock
  *	held.  EVENT_UNDO takes back what was reported in @kev, likewise.
- *
- * One with neither @f_event nor @f_sample is an empty slot.
+ * @f_same: where an ident may come to name another object: whether it still
+ *	names that of this knote.  Called with the queue's lock and
+ *	rcu_read_lock() held, perhaps before @f_attach has returned.
  */
 struct filterops {
 	int	f_isfd;
@@ -76,6 +77,7 @@ struct filterops {
 			    void __user *slot);
 	int	(*f_touch)(struct knote *kn, struct kq_event *kev,
 			   enum event_touch type);
+	bool	(*f_same)(const struct knote *kn);
 };
 
 /**

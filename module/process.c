@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Processes: whether one has ended, how, and who may know.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/pid.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "process.h"
+
+/**
+ * process_exited - whether all threads of a process have ended
+ * @pid: the process
+ * @status: where its status goes, as wait() gives it
+ *
+ * A leader that has left its threads behind is a zombie already; the process
+ * has ended, and can be waited for, when it is alone.
+ *
+ * Context: any.
+ * Return: whether it has ended and was not reaped yet.
+ */
+bool process_exited(struct pid *pid, int *status)
+{
+	struct task_struct *task;
+	bool exited;
+
+	rcu_read_lock();
+	task = pid_task(pid, PIDTYPE_PID);
+	exited = task && READ_ONCE(task->exit_state) && thread_group_empty(task);
+	if (exited)
+		*status = task->signal->flags & SIGNAL_GROUP_EXIT ?
+			  task->signal->group_exit_code : task->exit_code;
+	rcu_read_unlock();
+	return exited;
+}
+
+static bool same_uids(const struct cred *cred, const struct cred *target)
+{
+	return uid_eq(cred->uid, target->euid) &&
+	       uid_eq(cred->uid, target->suid) &&
+	       uid_eq(cred->uid, target->uid);
+}
+
+static bool is_dumpable(struct mm_struct *mm)
+{
+	return __get_dumpable(mm->flags) == SUID_DUMP_USER;
+}
+
+/**
+ * process_access - whether the caller may look into a process
+ * @task: its leader, which the caller keeps alive
+ *
+ * As for ptrace: the same user, and no secrets from that user; or
+ * CAP_SYS_PTRACE over it.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -EACCES.
+ */
+int process_access(struct task_struct *task)
+{
+	struct mm_struct *mm;
+	bool allowed = true;
+
+	if (same_thread_group(task, current))
+		return 0;
+	mm = get_task_mm(task);
+	if (mm) {
+		allowed = is_dumpable(mm);
+		mmput(mm);
+	}
+	rcu_read_lock();
+	if (!allowed || !same_uids(current_cred(), __task_cred(task)))
+		allowed = ns_capable(__task_cred(task)->user_ns, CAP_SYS_PTRACE);
+	rcu_read_unlock();
+	return allowed ? 0 : -EACCES;
+}
+
+/**
+ * process_access_kept - the same of the current process, which has just exec'ed
+ * @cred: who looks
+ *
+ * Context: any, in the process that is looked at.
+ */
+bool process_access_kept(const struct cred *cred)
+{
+	const struct cred *now = current_cred();
+
+	if (same_uids(cred, now) && is_dumpable(current->mm))
+		return true;
+	return cred->user_ns == now->user_ns &&
+	       cap_raised(cred->cap_effective, CAP_SYS_PTRACE);
+}

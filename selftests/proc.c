@@ -1,0 +1,637 @@
+// SPDX-License-Identifier: GPL-2.0
+/* EVFILT_PROC: EXIT, FORK and EXEC. */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+#include "kq_test.h"
+
+#define NOBODY	65534
+
+/* A child that does what it is told: a byte to its pipe each time. */
+struct child {
+	pid_t	pid;
+	int	tell;
+	int	hear;
+};
+
+static void child_step(struct child *c)
+{
+	char byte = 0;
+
+	if (write(c->tell, &byte, 1) != 1 || read(c->hear, &byte, 1) != 1)
+		abort();
+}
+
+static void child_await(int hear)
+{
+	char byte;
+
+	if (read(hear, &byte, 1) != 1)
+		_exit(99);
+}
+
+static void child_done(int tell)
+{
+	if (write(tell, "", 1) != 1)
+		_exit(98);
+}
+
+static void child_start(struct child *c, void (*main)(int hear, int tell))
+{
+	int to[2], from[2];
+
+	if (pipe(to) || pipe(from))
+		abort();
+	c->pid = fork();
+	if (c->pid == 0) {
+		close(to[1]);
+		close(from[0]);
+		main(to[0], from[1]);
+		_exit(0);
+	}
+	close(to[0]);
+	close(from[1]);
+	c->tell = to[1];
+	c->hear = from[0];
+}
+
+/* Let it go on to its end: it hears that nobody talks to it any more. */
+static void child_release(struct child *c)
+{
+	close(c->tell);
+	close(c->hear);
+}
+
+static void wait_for_end(int hear, int tell)
+{
+	char byte;
+
+	(void)tell;
+	if (read(hear, &byte, 1) == 0)
+		_exit(7);
+}
+
+static int watch(int kq, pid_t pid, unsigned int notes)
+{
+	return kq_change(kq, pid, EVFILT_PROC, EV_ADD, notes, 0, NULL);
+}
+
+static int status_of(pid_t pid)
+{
+	int status = -1;
+
+	return waitpid(pid, &status, WNOHANG) == pid ? status : -1;
+}
+
+FIXTURE(proc)
+{
+	int kq;
+	struct child child;
+	struct kevent ev;
+};
+
+FIXTURE_SETUP(proc)
+{
+	self->kq = kqueue();
+	ASSERT_LE(0, self->kq);
+}
+
+FIXTURE_TEARDOWN(proc)
+{
+	close(self->kq);
+}
+
+/* EXIT: data = status as wait() gives it; EV_EOF, ONESHOT; waitpid() returns */
+TEST_F(proc, exit)
+{
+	child_start(&self->child, wait_for_end);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	EXPECT_EQ(0, kq_pending(self->kq));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)self->child.pid, self->ev.ident);
+	EXPECT_EQ(EVFILT_PROC, self->ev.filter);
+	EXPECT_EQ(EV_EOF | EV_ONESHOT | EV_CLEAR, self->ev.flags);
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(7 << 8, self->ev.data);
+	EXPECT_EQ(7 << 8, status_of(self->child.pid));
+	EXPECT_EQ(0, kq_pending(self->kq));
+	EXPECT_EQ(-ENOENT, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+				     EV_DELETE, 0, 0, NULL));
+}
+
+TEST_F(proc, killed)
+{
+	child_start(&self->child, wait_for_end);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	kill(self->child.pid, SIGKILL);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(SIGKILL, self->ev.data);
+	EXPECT_EQ(SIGKILL, status_of(self->child.pid));
+	child_release(&self->child);
+}
+
+/* ... or has been reaped automatically: SIGCHLD ignored */
+TEST_F(proc, reaped_automatically)
+{
+	signal(SIGCHLD, SIG_IGN);
+	child_start(&self->child, wait_for_end);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(7 << 8, self->ev.data);
+}
+
+static void until_zombie(pid_t pid)
+{
+	siginfo_t info;
+
+	waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
+}
+
+/* A zombie: EXIT fires at once, without EXIT asked ESRCH. */
+TEST_F(proc, zombie)
+{
+	child_start(&self->child, wait_for_end);
+	child_release(&self->child);
+	until_zombie(self->child.pid);
+	EXPECT_EQ(-ESRCH, watch(self->kq, self->child.pid, NOTE_FORK));
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT | NOTE_FORK));
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(7 << 8, self->ev.data);
+	EXPECT_EQ(7 << 8, status_of(self->child.pid));
+	EXPECT_EQ(-ESRCH, watch(self->kq, self->child.pid, NOTE_EXIT));
+}
+
+/* ESRCH if none or above INT_MAX; a thread is none */
+TEST_F(proc, no_such_process)
+{
+	static const uintptr_t none[] = { 0, INT_MAX, (uintptr_t)INT_MAX + 1,
+					  UINTPTR_MAX };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(none); i++)
+		EXPECT_EQ(-ESRCH, kq_change(self->kq, none[i], EVFILT_PROC,
+					    EV_ADD, NOTE_EXIT, 0, NULL));
+	/* kthreadd */
+	EXPECT_EQ(-ESRCH, watch(self->kq, 2, NOTE_EXIT));
+	EXPECT_EQ(0, watch(self->kq, getpid(), NOTE_EXIT));
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+static void *outlive_the_leader(void *arg)
+{
+	int *end = arg;
+	char byte;
+
+	if (read(end[0], &byte, 1) == 1)
+		child_done(end[1]);
+	if (read(end[0], &byte, 1) == 0)
+		_exit(9);
+	return NULL;
+}
+
+static void leave_a_thread(int hear, int tell)
+{
+	static int end[2];
+	pthread_t thread;
+
+	end[0] = hear;
+	end[1] = tell;
+	pthread_create(&thread, NULL, outlive_the_leader, end);
+	pthread_exit(NULL);
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64], line[256], *p;
+	FILE *f;
+
+	sprintf(path, "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (!f || !fgets(line, sizeof(line), f))
+		abort();
+	fclose(f);
+	p = strrchr(line, ')');
+	return p[2];
+}
+
+/*
+ * EXIT is delivered when the whole process, all threads, can be waited for: a
+ * leader that has gone first is a zombie already.
+ */
+TEST_F(proc, leader_goes_first)
+{
+	int late = kqueue();
+
+	child_start(&self->child, leave_a_thread);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	while (state_of(self->child.pid) != 'Z')
+		sched_yield();
+	ASSERT_EQ(0, watch(late, self->child.pid, NOTE_EXIT));
+	child_step(&self->child);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	EXPECT_EQ(0, kq_pending(late));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(9 << 8, self->ev.data);
+	EXPECT_EQ(9 << 8, status_of(self->child.pid));
+	EXPECT_EQ(1, kq_poll(late, &self->ev, 1));
+	EXPECT_EQ(9 << 8, self->ev.data);
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+/* ... traced, too: the tracer sees a dead leader early */
+TEST_F(proc, traced_leader_goes_first)
+{
+	int status;
+
+	child_start(&self->child, leave_a_thread);
+	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, self->child.pid, NULL, NULL));
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	while (state_of(self->child.pid) != 'Z')
+		sched_yield();
+	child_step(&self->child);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(9 << 8, self->ev.data);
+	EXPECT_EQ(self->child.pid, waitpid(self->child.pid, &status, 0));
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+static void *idle(void *arg)
+{
+	return arg;
+}
+
+static void fork_and_clone(int hear, int tell)
+{
+	pthread_t thread;
+	pid_t pid;
+
+	child_await(hear);
+	pthread_create(&thread, NULL, idle, NULL);
+	pthread_join(thread, NULL);
+	child_done(tell);
+
+	child_await(hear);
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	child_done(tell);
+
+	child_await(hear);
+	pid = vfork();
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	child_done(tell);
+	wait_for_end(hear, tell);
+}
+
+/* FORK: fork, vfork, clone of a process, never a thread; data is 0 */
+TEST_F(proc, fork)
+{
+	int i;
+
+	child_start(&self->child, fork_and_clone);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_FORK));
+	child_step(&self->child);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	for (i = 0; i < 2; i++) {
+		child_step(&self->child);
+		ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+		EXPECT_EQ((uintptr_t)self->child.pid, self->ev.ident);
+		EXPECT_EQ(NOTE_FORK, self->ev.fflags);
+		EXPECT_EQ(EV_CLEAR, self->ev.flags);
+		EXPECT_EQ(0, self->ev.data);
+	}
+	child_release(&self->child);
+	waitpid(self->child.pid, NULL, 0);
+	/* At exit without EXIT asked the knote vanishes. */
+	EXPECT_EQ(0, kq_pending(self->kq));
+	EXPECT_EQ(-ENOENT, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+				     EV_DELETE, 0, 0, NULL));
+}
+
+/* ... after what was pending has been delivered */
+TEST_F(proc, fork_is_delivered_after_the_end)
+{
+	child_start(&self->child, fork_and_clone);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_FORK));
+	child_step(&self->child);
+	child_step(&self->child);
+	child_step(&self->child);
+	child_release(&self->child);
+	waitpid(self->child.pid, NULL, 0);
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_FORK, self->ev.fflags);
+	EXPECT_EQ(EV_EOF | EV_ONESHOT | EV_CLEAR, self->ev.flags);
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+/* EXEC, FORK and EXIT may come together. */
+TEST_F(proc, fork_and_exit_together)
+{
+	child_start(&self->child, fork_and_clone);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid,
+			   NOTE_FORK | NOTE_EXEC | NOTE_EXIT));
+	child_step(&self->child);
+	child_step(&self->child);
+	child_step(&self->child);
+	child_release(&self->child);
+	waitpid(self->child.pid, NULL, 0);
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_FORK | NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(7 << 8, self->ev.data);
+}
+
+static void exec_cat(int hear, int tell)
+{
+	child_await(hear);
+	dup2(hear, 0);
+	dup2(tell, 1);
+	execl("/bin/cat", "cat", NULL);
+}
+
+TEST_F(proc, exec)
+{
+	child_start(&self->child, exec_cat);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXEC | NOTE_EXIT));
+	ASSERT_EQ(1, write(self->child.tell, "", 1));
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXEC, self->ev.fflags);
+	EXPECT_EQ(0, self->ev.data);
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(0, self->ev.data);
+	waitpid(self->child.pid, NULL, 0);
+}
+
+static void *exec_from_here(void *arg)
+{
+	const int *end = arg;
+
+	exec_cat(end[0], end[1]);
+	return NULL;
+}
+
+static void exec_from_a_thread(int hear, int tell)
+{
+	static int end[2];
+	pthread_t thread;
+
+	end[0] = hear;
+	end[1] = tell;
+	pthread_create(&thread, NULL, exec_from_here, end);
+	pthread_join(thread, NULL);
+}
+
+/* exec by a thread that is not the leader keeps the knote */
+TEST_F(proc, exec_from_a_thread)
+{
+	child_start(&self->child, exec_from_a_thread);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXEC | NOTE_EXIT));
+	ASSERT_EQ(1, write(self->child.tell, "", 1));
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXEC, self->ev.fflags);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	waitpid(self->child.pid, NULL, 0);
+}
+
+static void grandchild(int hear, int tell)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		wait_for_end(hear, tell);
+	if (write(tell, &pid, sizeof(pid)) != sizeof(pid))
+		_exit(1);
+}
+
+/* A process that is not a child, and not one's own to wait for. */
+TEST_F(proc, not_a_child)
+{
+	pid_t pid;
+
+	child_start(&self->child, grandchild);
+	ASSERT_EQ((ssize_t)sizeof(pid),
+		  read(self->child.hear, &pid, sizeof(pid)));
+	waitpid(self->child.pid, NULL, 0);
+	ASSERT_EQ(0, watch(self->kq, pid, NOTE_EXIT));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)pid, self->ev.ident);
+	EXPECT_EQ(7 << 8, self->ev.data);
+}
+
+static void as_nobody(void)
+{
+	if (setresgid(NOBODY, NOBODY, NOBODY) ||
+	    setresuid(NOBODY, NOBODY, NOBODY))
+		_exit(1);
+}
+
+/*
+ * FORK, EXEC and the status in data need the same uids as the target: EACCES
+ * otherwise.  EXIT is for everyone who can see the process.
+ */
+TEST_F(proc, another_users)
+{
+	child_start(&self->child, wait_for_end);
+	as_nobody();
+	close(self->kq);
+	self->kq = kqueue();
+	EXPECT_EQ(-EACCES, watch(self->kq, self->child.pid, NOTE_FORK));
+	EXPECT_EQ(-EACCES, watch(self->kq, self->child.pid, NOTE_EXEC));
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	EXPECT_EQ(-EACCES, watch(self->kq, self->child.pid, NOTE_FORK));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(0, self->ev.data);
+}
+
+/* The same of one's own process that keeps secrets. */
+TEST_F(proc, not_dumpable)
+{
+	as_nobody();
+	child_start(&self->child, wait_for_end);	/* setresuid() cleared it */
+	close(self->kq);
+	self->kq = kqueue();
+	EXPECT_EQ(-EACCES, watch(self->kq, self->child.pid, NOTE_FORK));
+	EXPECT_EQ(0, watch(self->kq, getpid(), NOTE_FORK));
+	kill(self->child.pid, SIGKILL);
+	waitpid(self->child.pid, NULL, 0);
+	child_release(&self->child);
+}
+
+static void exec_set_uid(int hear, int tell)
+{
+	child_await(hear);
+	dup2(hear, 0);
+	dup2(tell, 1);
+	execl("/tmp/kq-set-uid-cat", "cat", NULL);
+	_exit(97);
+}
+
+/* Checked again at the target's exec: a set-uid program is not told of. */
+TEST_F(proc, set_uid_program)
+{
+	ASSERT_EQ(0, system("cp /bin/cat /tmp/kq-set-uid-cat && chmod 4755 /tmp/kq-set-uid-cat"));
+	as_nobody();
+	prctl(PR_SET_DUMPABLE, 1);
+	close(self->kq);
+	self->kq = kqueue();
+	child_start(&self->child, exec_set_uid);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid,
+			   NOTE_EXEC | NOTE_FORK | NOTE_EXIT));
+	ASSERT_EQ(1, write(self->child.tell, "", 1));
+	ASSERT_EQ(1, write(self->child.tell, "x", 1));
+	child_await(self->child.hear);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	kill(self->child.pid, SIGTERM);
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(0, self->ev.data);
+}
+
+/* ident = pid in the caller's pid namespace */
+TEST_F(proc, pid_namespace)
+{
+	pid_t outer = getpid(), pid;
+	int status;
+
+	ASSERT_EQ(0, unshare(CLONE_NEWPID));
+	pid = fork();
+	if (pid == 0) {
+		int kq = kqueue();
+		pid_t inner = fork();
+
+		if (inner == 0)
+			pause();
+		if (getpid() != 1 || watch(kq, inner, NOTE_EXIT) ||
+		    watch(kq, outer, NOTE_EXIT) != -ESRCH)
+			_exit(1);
+		kill(inner, SIGKILL);
+		if (kq_wait(kq, &self->ev, 1) != 1 ||
+		    self->ev.ident != (uintptr_t)inner)
+			_exit(2);
+		_exit(0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* DELETE discards; DISABLE keeps; the end of a deleted one is not told. */
+TEST_F(proc, flags)
+{
+	child_start(&self->child, wait_for_end);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+			       EV_DELETE, 0, 0, NULL));
+	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+			       EV_ADD | EV_DISABLE, NOTE_EXIT, 0, self));
+	child_release(&self->child);
+	until_zombie(self->child.pid);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+			       EV_ENABLE, NOTE_EXIT, 0, self));
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ((void *)self, self->ev.udata);
+	EXPECT_EQ(7 << 8, self->ev.data);
+	waitpid(self->child.pid, NULL, 0);
+}
+
+/* A child with that number, which waits to be killed. */
+static pid_t fork_as(pid_t pid)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	pid_t child = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (child == 0)
+		for (;;)
+			pause();
+	return child;
+}
+
+/*
+ * the undelivered EXIT of a dead one does not stand in the way of a new one
+ * with the same pid
+ */
+TEST_F(proc, number_used_again)
+{
+	pid_t pid;
+
+	child_start(&self->child, wait_for_end);
+	pid = self->child.pid;
+	ASSERT_EQ(0, kq_change(self->kq, pid, EVFILT_PROC, EV_ADD, NOTE_EXIT,
+			       0, (void *)1));
+	child_release(&self->child);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	ASSERT_EQ(pid, fork_as(pid));
+	ASSERT_EQ(0, kq_change(self->kq, pid, EVFILT_PROC, EV_ADD, NOTE_EXIT,
+			       0, (void *)2));
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ((void *)1, self->ev.udata);
+	EXPECT_EQ(7 << 8, self->ev.data);
+	kill(pid, SIGKILL);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ((void *)2, self->ev.udata);
+	EXPECT_EQ(SIGKILL, self->ev.data);
+	waitpid(pid, NULL, 0);
+}
+
+/* 1,000 children, each EXIT once, with its status. */
+TEST_F_TIMEOUT(proc, many, 60)
+{
+	enum { MANY = 1000 };
+	static pid_t pid[MANY];
+	struct kevent ev[64];
+	int i, n, total = 0, wrong = 0;
+
+	for (i = 0; i < MANY; i++) {
+		pid[i] = fork();
+		if (pid[i] == 0)
+			_exit(i & 0xff);
+		ASSERT_EQ(0, kq_change(self->kq, pid[i], EVFILT_PROC, EV_ADD,
+				       NOTE_EXIT, 0, (void *)(intptr_t)i));
+	}
+	while (total < MANY) {
+		n = kq_wait(self->kq, ev, 64);
+		ASSERT_LT(0, n);
+		total += n;
+		for (i = 0; i < n; i++)
+			wrong += status_of(ev[i].ident) != ev[i].data ||
+				 ev[i].data >> 8 !=
+				 ((intptr_t)ev[i].udata & 0xff);
+	}
+	EXPECT_EQ(MANY, total);
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+TEST_HARNESS_MAIN
