@@ -8,10 +8,15 @@
  *
  * A knote belongs to a process, not to its number: when a number is used again
  * while the end of the first process waits to be taken, there are two.
+ *
+ * A child that is tracked has its knote before it runs for the first time.
+ * Nothing is allocated in the fork: there is a stock of knotes, which a worker
+ * fills up.
  */
 #include <linux/binfmts.h>
 #include <linux/cred.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -24,12 +29,19 @@
 /* Knotes on one process: what its fork and its exec have to look at. */
 #define WATCHERS_MAX	4096
 
+/* Knotes for children to come; the worker is called at half of that. */
+#define STOCK_MAX	4096
+
 /**
  * struct proc_watch - a knote's watch on a process
- * @node: in the table, by process
+ * @node: in the table, by process; or in the stock
  * @wait: place on pid->wait_pidfd
  * @kn: I: the knote
  * @pid: I: the process, a reference held
+ * @ns: I: where its number is the knote's ident, a reference held
+ * @parent: q: of a tracked child that was not yet told of: who made it
+ * @notes: q: what it did since it was last told of
+ * @status: q: with NOTE_EXIT: how it ended
  * @over: q: its end was seen
  * @hidden: q: its status and its doings are not for the queue's owner
  * @rcu: to free it behind those who walk the table
@@ -39,6 +51,10 @@ struct proc_watch {
 	wait_queue_entry_t	wait;
 	struct knote		*kn;
 	struct pid		*pid;
+	struct pid_namespace	*ns;
+	pid_t			parent;
+	u32			notes;
+	int			status;
 	bool			over;
 	bool			hidden;
 	struct rcu_head		rcu;
@@ -65,12 +81,11 @@ static void proc_over(struct proc_watch *watch, int status)
 	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 	if (!watch->over) {
 		watch->over = true;
-		kn->kn_flags |= EV_EOF | EV_ONESHOT;
 		if (kn->kn_sfflags & NOTE_EXIT) {
-			kn->kn_fflags |= NOTE_EXIT;
-			kn->kn_data = watch->hidden ? 0 : status;
+			watch->notes |= NOTE_EXIT;
+			watch->status = watch->hidden ? 0 : status;
 		}
-		if (kn->kn_fflags)
+		if (watch->parent || watch->notes || kn->kn_fflags)
 			knote_activate(kn);
 		else
 			owned = knote_kill(kn);
@@ -93,8 +108,155 @@ static int proc_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 	return 0;
 }
 
-/* Something that a process did. */
-static void proc_did(struct pid *pid, u32 note)
+static void stock_fill(struct work_struct *work);
+static DECLARE_WORK(stock_work, stock_fill);
+static HLIST_HEAD(stock);
+static unsigned int stock_size;
+static DEFINE_RAW_SPINLOCK(stock_lock);	/* guards both */
+
+static void stock_fill(struct work_struct *work)
+{
+	struct proc_watch *watch;
+
+	while (READ_ONCE(stock_size) < STOCK_MAX) {
+		watch = kzalloc(sizeof(*watch), GFP_KERNEL);
+		if (!watch)
+			return;
+		watch->kn = knote_alloc_stock();
+		if (!watch->kn) {
+			kfree(watch);
+			return;
+		}
+		raw_spin_lock_irq(&stock_lock);
+		hlist_add_head(&watch->node, &stock);
+		stock_size++;
+		raw_spin_unlock_irq(&stock_lock);
+		cond_resched();
+	}
+}
+
+static void stock_empty(void)
+{
+	struct proc_watch *watch;
+	struct hlist_node *next;
+
+	cancel_work_sync(&stock_work);
+	hlist_for_each_entry_safe(watch, next, &stock, node) {
+		knote_free_stock(watch->kn);
+		kfree(watch);
+	}
+}
+
+/* Returns NULL where there is none, or the queue's owner may have no more. */
+static struct proc_watch *stock_take(struct kqueue *kq)
+{
+	struct proc_watch *watch = NULL;
+
+	raw_spin_lock(&stock_lock);
+	if (stock_size < STOCK_MAX / 2)
+		queue_work(kqueue_wq, &stock_work);
+	if (stock_size && !knote_charge(kq)) {
+		watch = hlist_entry(stock.first, struct proc_watch, node);
+		hlist_del_init(&watch->node);
+		stock_size--;
+	}
+	raw_spin_unlock(&stock_lock);
+	return watch;
+}
+
+static unsigned int count_watchers(struct hlist_head *bucket, struct pid *pid)
+{
+	struct proc_watch *watch;
+	unsigned int n = 0;
+
+	hlist_for_each_entry(watch, bucket, node)
+		n += watch->pid == pid;
+	return n;
+}
+
+static int watch_publish(struct proc_watch *watch, unsigned int max)
+{
+	struct hlist_head *bucket = bucket_of(watch->pid);
+	raw_spinlock_t *lock = table_lock(&watchers, bucket);
+	unsigned long flags;
+	int error = 0;
+
+	raw_spin_lock_irqsave(lock, flags);
+	if (count_watchers(bucket, watch->pid) >= max)
+		error = -ENOMEM;
+	else
+		hlist_add_head_rcu(&watch->node, bucket);
+	raw_spin_unlock_irqrestore(lock, flags);
+	return error;
+}
+
+static void watch_join(struct proc_watch *watch)
+{
+	init_waitqueue_func_entry(&watch->wait, proc_wake);
+	add_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
+}
+
+/*
+ * A knote for a child, like that of its parent, whose queue is locked.  It is
+ * claimed by the caller.  NULL where there is none.
+ */
+static struct proc_watch *child_watch(struct proc_watch *parent,
+				      struct pid *pid)
+{
+	struct knote *kn, *from = parent->kn;
+	struct proc_watch *watch = stock_take(from->kn_kq);
+
+	if (!watch)
+		return NULL;
+	kn = watch->kn;
+	kn->kn_kevent = from->kn_kevent;
+	kn->kn_id = pid_nr_ns(pid, parent->ns);
+	kn->kn_fflags = 0;
+	kn->kn_data = 0;
+	kn->kn_kq = from->kn_kq;
+	kn->kn_fop = from->kn_fop;
+	kn->kn_sfflags = from->kn_sfflags;
+	kn->kn_status = KN_CLAIMED | KN_ACTIVE;
+	kn->kn_hook = watch;
+	watch->pid = get_pid(pid);
+	watch->ns = get_pid_ns(parent->ns);
+	watch->parent = from->kn_id;
+	watch->hidden = parent->hidden;
+	knote_publish(kn);
+	/* No more than its parent has, and what comes from elsewhere. */
+	watch_publish(watch, UINT_MAX);
+	return watch;
+}
+
+/* Track a child, which does not run yet. */
+static void proc_track(struct proc_watch *parent, struct pid *pid)
+{
+	struct kqueue *kq = parent->kn->kn_kq;
+	struct proc_watch *watch = NULL;
+	unsigned long flags;
+	bool dead;
+
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	if (parent->kn->kn_sfflags & NOTE_TRACK && !parent->hidden &&
+	    !(parent->kn->kn_status & KN_DYING)) {
+		watch = child_watch(parent, pid);
+		if (!watch)
+			parent->notes |= NOTE_TRACKERR;
+	}
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	if (!watch)
+		return;
+	watch_join(watch);
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	dead = knote_unclaim(watch->kn);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	kqueue_wake_claims(kq);
+	if (dead)
+		knote_drop_later(watch->kn);
+}
+
+/* Something that a process did; @child is the process it made. */
+static void proc_did(struct pid *pid, u32 note, struct pid *child)
 {
 	struct hlist_head *bucket = bucket_of(pid);
 	struct proc_watch *watch;
@@ -107,14 +269,16 @@ static void proc_did(struct pid *pid, u32 note)
 	hlist_for_each_entry_rcu(watch, bucket, node) {
 		if (watch->pid != pid)
 			continue;
+		if (child)
+			proc_track(watch, child);
 		kn = watch->kn;
 		raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 		if (note == NOTE_EXEC && !process_access_kept(kn->kn_kq->cred))
 			watch->hidden = true;
-		if (kn->kn_sfflags & note && !watch->hidden) {
-			kn->kn_fflags |= note;
+		if (kn->kn_sfflags & note && !watch->hidden)
+			watch->notes |= note;
+		if (watch->notes)
 			knote_activate(kn);
-		}
 		raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
 	}
 	rcu_read_unlock();
@@ -124,13 +288,13 @@ static void fork_probe(void *data, struct task_struct *parent,
 		       struct task_struct *child)
 {
 	if (!same_thread_group(parent, child))
-		proc_did(task_tgid(parent), NOTE_FORK);
+		proc_did(task_tgid(parent), NOTE_FORK, task_tgid(child));
 }
 
 static void exec_probe(void *data, struct task_struct *task, pid_t old_pid,
 		       struct linux_binprm *bprm)
 {
-	proc_did(task_tgid(task), NOTE_EXEC);
+	proc_did(task_tgid(task), NOTE_EXEC, NULL);
 }
 
 static struct trace_hook fork_hook = {
@@ -152,34 +316,8 @@ void proc_exit(void)
 {
 	trace_hook_disarm(&fork_hook);
 	trace_hook_disarm(&exec_hook);
+	stock_empty();
 	table_destroy(&watchers);
-}
-
-static bool watchers_full(struct hlist_head *bucket, struct pid *pid)
-{
-	struct proc_watch *watch;
-	unsigned int n = 0;
-
-	hlist_for_each_entry(watch, bucket, node)
-		if (watch->pid == pid && ++n == WATCHERS_MAX)
-			return true;
-	return false;
-}
-
-static int watch_publish(struct proc_watch *watch)
-{
-	struct hlist_head *bucket = bucket_of(watch->pid);
-	raw_spinlock_t *lock = table_lock(&watchers, bucket);
-	unsigned long flags;
-	int error = 0;
-
-	raw_spin_lock_irqsave(lock, flags);
-	if (watchers_full(bucket, watch->pid))
-		error = -ENOMEM;
-	else
-		hlist_add_head_rcu(&watch->node, bucket);
-	raw_spin_unlock_irqrestore(lock, flags);
-	return error;
 }
 
 static void watch_withdraw(struct proc_watch *watch)
@@ -190,11 +328,17 @@ static void watch_withdraw(struct proc_watch *watch)
 	raw_spin_lock_irqsave(lock, flags);
 	hlist_del_rcu(&watch->node);
 	raw_spin_unlock_irqrestore(lock, flags);
+}
+
+static void watch_stop(struct proc_watch *watch)
+{
+	watch_withdraw(watch);
 	remove_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
 }
 
 static void watch_free(struct proc_watch *watch)
 {
+	put_pid_ns(watch->ns);
 	put_pid(watch->pid);
 	kfree_rcu(watch, rcu);
 }
@@ -208,6 +352,7 @@ static int watch_find(struct proc_watch *watch, u64 ident, u32 notes)
 	struct task_struct *task;
 	int error, status;
 
+	watch->ns = get_pid_ns(task_active_pid_ns(current));
 	if (ident > INT_MAX)
 		return -ESRCH;
 	watch->pid = find_get_pid(ident);
@@ -216,7 +361,7 @@ static int watch_find(struct proc_watch *watch, u64 ident, u32 notes)
 		return -ESRCH;
 	error = process_access(task);
 	watch->hidden = error;
-	if (!(notes & (NOTE_FORK | NOTE_EXEC)))
+	if (!(notes & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK)))
 		error = 0;
 	if (task->flags & PF_KTHREAD)
 		error = -ESRCH;
@@ -230,7 +375,11 @@ static int proc_arm(u32 notes)
 {
 	int error = 0;
 
-	if (notes & NOTE_FORK)
+	if (notes & NOTE_TRACK && READ_ONCE(stock_size) < STOCK_MAX / 2) {
+		queue_work(kqueue_wq, &stock_work);
+		flush_work(&stock_work);
+	}
+	if (notes & (NOTE_FORK | NOTE_TRACK))
 		error = trace_hook_arm(&fork_hook);
 	/* An exec may take the right to know away. */
 	return error ?: trace_hook_arm(&exec_hook);
@@ -245,10 +394,10 @@ static int watch_start(struct proc_watch *watch)
 {
 	int error, status;
 
-	error = watch_publish(watch);
+	error = watch_publish(watch, WATCHERS_MAX);
 	if (error)
 		return error;
-	add_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
+	watch_join(watch);
 	if (process_exited(watch->pid, &status))
 		proc_over(watch, status);
 	rcu_read_lock();
@@ -256,7 +405,7 @@ static int watch_start(struct proc_watch *watch)
 		error = -ESRCH;
 	rcu_read_unlock();
 	if (error)
-		watch_withdraw(watch);
+		watch_stop(watch);
 	return error;
 }
 
@@ -266,8 +415,6 @@ static int proc_attach(struct knote *kn)
 	unsigned long flags;
 	int error;
 
-	if (kn->kn_sfflags & NOTE_TRACK)
-		return -EINVAL;
 	error = proc_arm(kn->kn_sfflags);
 	if (error)
 		return error;
@@ -275,7 +422,6 @@ static int proc_attach(struct knote *kn)
 	if (!watch)
 		return -ENOMEM;
 	watch->kn = kn;
-	init_waitqueue_func_entry(&watch->wait, proc_wake);
 	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 	kn->kn_flags |= EV_CLEAR;
 	kn->kn_hook = watch;
@@ -295,13 +441,42 @@ static void proc_detach(struct knote *kn)
 {
 	struct proc_watch *watch = kn->kn_hook;
 
-	watch_withdraw(watch);
+	watch_stop(watch);
 	watch_free(watch);
 }
 
+/*
+ * Make the next event of what was collected.  That there is a child is an event
+ * of its own, ahead of all that the child did.
+ */
 static int proc_event(struct knote *kn, long hint)
 {
+	struct proc_watch *watch = kn->kn_hook;
+
+	if (watch->parent && !kn->kn_fflags) {
+		kn->kn_fflags = NOTE_CHILD;
+		kn->kn_data = watch->parent;
+		watch->parent = 0;
+	} else if (!(kn->kn_fflags & NOTE_CHILD)) {
+		kn->kn_fflags |= watch->notes;
+		if (watch->notes & NOTE_EXIT)
+			kn->kn_data = watch->status;
+		watch->notes = 0;
+		if (watch->over)
+			kn->kn_flags |= EV_EOF | EV_ONESHOT;
+		if (watch->over && !kn->kn_fflags)
+			kn->kn_flags |= EV_DROP;
+	}
 	return kn->kn_fflags != 0;
+}
+
+/* After CHILD has been taken the rest, or a silent end, is next. */
+static void proc_taken(struct knote *kn, const struct kq_event *kev)
+{
+	struct proc_watch *watch = kn->kn_hook;
+
+	if (kev->fflags & NOTE_CHILD && (watch->notes || watch->over))
+		kn->kn_status |= KN_ACTIVE;
 }
 
 /* What is asked for may change; what the queue's owner may know does not. */
@@ -314,19 +489,19 @@ static int proc_touch(struct knote *kn, struct kq_event *kev,
 
 	switch (type) {
 	case EVENT_REGISTER:
-		if (kev->fflags & NOTE_TRACK)
-			return -EINVAL;
 		error = proc_arm(kev->fflags);
 		if (error)
 			return error;
 		raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
-		if (watch->hidden && kev->fflags & (NOTE_FORK | NOTE_EXEC))
+		if (watch->hidden &&
+		    kev->fflags & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK))
 			error = -EACCES;
 		else
 			kn->kn_sfflags = kev->fflags;
 		raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
 		break;
 	case EVENT_PROCESS:
+		proc_taken(kn, kev);
 		break;
 	case EVENT_UNDO:
 		kn->kn_fflags |= kev->fflags;

@@ -49,10 +49,15 @@ int knote_init(void)
 	return 0;
 }
 
-/* No queue is left, so no knote is but those that were just freed. */
-void knote_exit(void)
+/* No queue is left; drop the knotes that were killed last. */
+void knote_flush(void)
 {
 	flush_work(&reap_work);
+}
+
+/* No knote is left but those that were just freed. */
+void knote_exit(void)
+{
 	rcu_barrier();
 	kmem_cache_destroy(knote_cache);
 	table_destroy(&knotes);
@@ -79,6 +84,45 @@ static struct hlist_head *knote_bucket(const struct knote *kn)
 }
 
 /**
+ * knote_alloc_stock - a knote that is nobody's yet
+ *
+ * For filters that make knotes where nothing can be allocated: they fill in
+ * kn_kq and charge it with knote_charge().
+ *
+ * Context: process, may sleep.
+ * Return: the knote, or NULL.
+ */
+struct knote *knote_alloc_stock(void)
+{
+	struct knote *kn = kmem_cache_zalloc(knote_cache, GFP_KERNEL);
+
+	if (kn)
+		INIT_LIST_HEAD(&kn->kn_tqe);
+	return kn;
+}
+
+void knote_free_stock(struct knote *kn)
+{
+	kmem_cache_free(knote_cache, kn);
+}
+
+/**
+ * knote_charge - charge a knote to a queue, and have it hold the queue
+ * @kq: the queue
+ *
+ * Context: any.
+ * Return: 0, or -ENOMEM when its user may have no more.
+ */
+int knote_charge(struct kqueue *kq)
+{
+	int error = limits_charge_knote(kq->user);
+
+	if (!error)
+		refcount_inc(&kq->refs);
+	return error;
+}
+
+/**
  * knote_alloc - a new knote, charged to its queue's user
  * @kq: the queue
  *
@@ -88,20 +132,16 @@ static struct hlist_head *knote_bucket(const struct knote *kn)
 struct knote *knote_alloc(struct kqueue *kq)
 {
 	struct knote *kn;
-	int error;
 
-	error = limits_charge_knote(kq->user);
-	if (error)
-		return ERR_PTR(error);
-	kn = kmem_cache_zalloc(knote_cache, GFP_KERNEL);
-	if (!kn) {
-		limits_uncharge_knote(kq->user);
+	kn = knote_alloc_stock();
+	if (!kn)
+		return ERR_PTR(-ENOMEM);
+	if (knote_charge(kq)) {
+		knote_free_stock(kn);
 		return ERR_PTR(-ENOMEM);
 	}
-	refcount_inc(&kq->refs);
 	kn->kn_kq = kq;
 	kn->kn_status = KN_CLAIMED | KN_DETACHED;
-	INIT_LIST_HEAD(&kn->kn_tqe);
 	return kn;
 }
 

@@ -9,10 +9,14 @@
 #include "queue.h"
 
 int knote_init(void);
+void knote_flush(void);
 void knote_exit(void);
 
 struct knote *knote_alloc(struct kqueue *kq);
 void knote_free(struct knote *kn);
+struct knote *knote_alloc_stock(void);
+void knote_free_stock(struct knote *kn);
+int knote_charge(struct kqueue *kq);
 
 struct knote *knote_find(struct kqueue *kq, struct file *fp,
 			 const struct kq_event *kev);

@@ -197,9 +197,10 @@ static void __exit kqueue_module_exit(void)
 {
 	misc_deregister(&kqueue_device);
 	fdclose_exit();
-	knote_exit();
+	knote_flush();
 	proc_exit();
 	signal_exit();
+	knote_exit();
 	vnode_exit();
 	destroy_workqueue(kqueue_wq);
 }

@@ -176,7 +176,7 @@ void kqueue_wake_all(struct kqueue *kq)
 }
 
 /* Tell those who wait for a claim, after some were let go. */
-static void kqueue_wake_claims(struct kqueue *kq)
+void kqueue_wake_claims(struct kqueue *kq)
 {
 	if (wq_has_sleeper(&kq->claims))
 		wake_up_all(&kq->claims);
@@ -571,6 +571,8 @@ static bool scan_snapshot(struct knote *kn, struct kq_event *ev)
 		kn->kn_fflags = ev->fflags;
 		kn->kn_data = ev->data;
 	} else if (!fops->f_event(kn, 0)) {
+		if (kn->kn_flags & EV_DROP)
+			knote_kill(kn);
 		return false;
 	}
 	*ev = kn->kn_kevent;

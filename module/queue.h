@@ -85,6 +85,7 @@ int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call);
 
 void kqueue_wake_sleeper(struct kqueue *kq);
 void kqueue_wake_all(struct kqueue *kq);
+void kqueue_wake_claims(struct kqueue *kq);
 
 /* Whose queue a file is, or NULL: main.c's, which knows the operations. */
 struct kqueue *file_kqueue(struct file *file);

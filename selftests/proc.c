@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* EVFILT_PROC: EXIT, FORK and EXEC. */
+/* EVFILT_PROC. */
 #define _GNU_SOURCE
 #include <limits.h>
 #include <linux/sched.h>
@@ -632,6 +632,256 @@ TEST_F_TIMEOUT(proc, many, 60)
 	EXPECT_EQ(MANY, total);
 	EXPECT_EQ(0, wrong);
 	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+static void fork_three(int hear, int tell)
+{
+	pid_t pid;
+
+	child_await(hear);
+	pid = fork();
+	if (pid == 0)
+		_exit(3);
+	waitpid(pid, NULL, 0);
+	if (write(tell, &pid, sizeof(pid)) != sizeof(pid))
+		_exit(1);
+	wait_for_end(hear, tell);
+}
+
+static pid_t make_it_fork(struct child *c)
+{
+	pid_t pid;
+
+	if (write(c->tell, "", 1) != 1 ||
+	    read(c->hear, &pid, sizeof(pid)) != sizeof(pid))
+		abort();
+	return pid;
+}
+
+/*
+ * TRACK: one event delivers CHILD, data = the parent's pid, never together with
+ * EXIT; from then on it is a knote with the parent's fflags, flags and udata.
+ * CHILD comes ahead of the parent's FORK.
+ */
+TEST_F(proc, track)
+{
+	pid_t pid;
+
+	child_start(&self->child, fork_three);
+	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC, EV_ADD,
+			       NOTE_TRACK | NOTE_FORK | NOTE_EXIT, 0, self));
+	pid = make_it_fork(&self->child);
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)pid, self->ev.ident);
+	EXPECT_EQ(NOTE_CHILD, self->ev.fflags);
+	EXPECT_EQ(self->child.pid, self->ev.data);
+	EXPECT_EQ(EV_CLEAR, self->ev.flags);
+	EXPECT_EQ((void *)self, self->ev.udata);
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)self->child.pid, self->ev.ident);
+	EXPECT_EQ(NOTE_FORK, self->ev.fflags);
+	EXPECT_EQ(0, self->ev.data);
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)pid, self->ev.ident);
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(EV_EOF | EV_ONESHOT | EV_CLEAR, self->ev.flags);
+	EXPECT_EQ(3 << 8, self->ev.data);
+	EXPECT_EQ((void *)self, self->ev.udata);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)self->child.pid, self->ev.ident);
+	waitpid(self->child.pid, NULL, 0);
+}
+
+/* TRACK alone: CHILD is told, and its end, not asked for, is silent. */
+TEST_F(proc, track_alone)
+{
+	long knotes = kq_param("knotes");
+	pid_t pid;
+
+	child_start(&self->child, fork_three);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_TRACK));
+	pid = make_it_fork(&self->child);
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)pid, self->ev.ident);
+	EXPECT_EQ(NOTE_CHILD, self->ev.fflags);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	EXPECT_EQ(-ENOENT, kq_change(self->kq, pid, EVFILT_PROC, EV_DELETE, 0,
+				     0, NULL));
+	EXPECT_EQ(knotes + 1, kq_param("knotes"));
+	kill(self->child.pid, SIGKILL);
+	waitpid(self->child.pid, NULL, 0);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	child_release(&self->child);
+}
+
+static void fork_and_linger(int hear, int tell)
+{
+	pid_t pid;
+
+	child_await(hear);
+	pid = fork();
+	if (pid == 0)
+		wait_for_end(hear, tell);
+	if (write(tell, &pid, sizeof(pid)) != sizeof(pid))
+		_exit(1);
+	pause();
+}
+
+/* Deleting the parent's knote leaves the children's. */
+TEST_F(proc, track_outlives_the_parents_knote)
+{
+	pid_t pid;
+
+	child_start(&self->child, fork_and_linger);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_TRACK | NOTE_EXIT));
+	pid = make_it_fork(&self->child);
+	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+			       EV_DELETE, 0, 0, NULL));
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_CHILD, self->ev.fflags);
+	kill(self->child.pid, SIGKILL);
+	waitpid(self->child.pid, NULL, 0);
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)pid, self->ev.ident);
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(7 << 8, self->ev.data);
+}
+
+enum { TREE_DEPTH = 6, TREE_SIZE = (1 << (TREE_DEPTH + 1)) - 1 };
+
+/* Each process makes two, and waits for them. */
+static void grow(int depth)
+{
+	int i;
+
+	for (i = 0; i < 2 && depth < TREE_DEPTH; i++)
+		if (fork() == 0) {
+			grow(depth + 1);
+			_exit(depth + 1);
+		}
+	while (wait(NULL) > 0)
+		;
+}
+
+static void be_a_tree(int hear, int tell)
+{
+	(void)tell;
+	child_await(hear);
+	grow(0);
+}
+
+/* every child, grandchildren too: a fork tree 6 deep */
+TEST_F_TIMEOUT(proc, track_a_tree, 60)
+{
+	int i, n, children = 0, exits = 0, depth = 0;
+	struct kevent ev[64];
+
+	child_start(&self->child, be_a_tree);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_TRACK | NOTE_EXIT));
+	ASSERT_EQ(1, write(self->child.tell, "", 1));
+	while (exits < TREE_SIZE) {
+		n = kq_wait(self->kq, ev, 64);
+		ASSERT_LT(0, n);
+		for (i = 0; i < n; i++) {
+			children += ev[i].fflags == NOTE_CHILD;
+			exits += ev[i].fflags == NOTE_EXIT;
+			if (ev[i].fflags == NOTE_EXIT)
+				depth += ev[i].data >> 8;
+		}
+	}
+	EXPECT_EQ(TREE_SIZE - 1, children);
+	EXPECT_EQ(TREE_SIZE, exits);
+	/* 2 * 1 + 4 * 2 + 8 * 3 + 16 * 4 + 32 * 5 + 64 * 6 */
+	EXPECT_EQ(642, depth);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	waitpid(self->child.pid, NULL, 0);
+	child_release(&self->child);
+}
+
+enum { PARENTS = 8, BRIEF = 1250 };
+
+static void brief_children(int hear, int tell)
+{
+	int i;
+
+	(void)tell;
+	child_await(hear);
+	for (i = 0; i < BRIEF; i++) {
+		pid_t pid = vfork();
+
+		if (pid == 0)
+			_exit(i & 0x7f);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/*
+ * 10,000 children that live for an instant, over eight parents at a time: each
+ * CHILD and each EXIT arrives, exactly once, with the right status.
+ */
+TEST_F_TIMEOUT(proc, track_brief_children, 100)
+{
+	static struct child parent[PARENTS];
+	int i, n, children = 0, exits = 0, errors = 0, other = 0;
+	int64_t sum = 0, want = 0;
+	struct kevent ev[64];
+
+	for (i = 0; i < PARENTS; i++) {
+		child_start(&parent[i], brief_children);
+		ASSERT_EQ(0, watch(self->kq, parent[i].pid,
+				   NOTE_TRACK | NOTE_EXIT));
+	}
+	for (i = 0; i < BRIEF; i++)
+		want += PARENTS * (i & 0x7f);
+	for (i = 0; i < PARENTS; i++)
+		ASSERT_EQ(1, write(parent[i].tell, "", 1));
+	while (exits < PARENTS * (BRIEF + 1) && !errors) {
+		n = kq_wait(self->kq, ev, 64);
+		ASSERT_LT(0, n);
+		for (i = 0; i < n; i++) {
+			sum += ev[i].fflags == NOTE_EXIT ? ev[i].data >> 8 : 0;
+			if (ev[i].fflags == NOTE_CHILD)
+				children++;
+			else if (ev[i].fflags == NOTE_EXIT)
+				exits++;
+			else if (ev[i].fflags & NOTE_TRACKERR)
+				errors++;
+			else
+				other++;
+		}
+	}
+	EXPECT_EQ(PARENTS * BRIEF, children);
+	EXPECT_EQ(PARENTS * (BRIEF + 1), exits);
+	EXPECT_EQ(want, sum);
+	EXPECT_EQ(0, errors);
+	EXPECT_EQ(0, other);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	for (i = 0; i < PARENTS; i++)
+		waitpid(parent[i].pid, NULL, 0);
+}
+
+/* TRACKERR, asked or not, when a child's could not be made. */
+TEST_F(proc, trackerr)
+{
+	long max = kq_param("max_knotes");
+	pid_t pid;
+
+	child_start(&self->child, fork_three);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_TRACK));
+	ASSERT_EQ(0, kq_set_param("max_knotes", kq_param("knotes")));
+	pid = make_it_fork(&self->child);
+	ASSERT_EQ(0, kq_set_param("max_knotes", max));
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)self->child.pid, self->ev.ident);
+	EXPECT_EQ(NOTE_TRACKERR, self->ev.fflags);
+	EXPECT_EQ(-ENOENT, kq_change(self->kq, pid, EVFILT_PROC, EV_DELETE, 0,
+				     0, NULL));
+	kill(self->child.pid, SIGKILL);
+	waitpid(self->child.pid, NULL, 0);
+	child_release(&self->child);
 }
 
 TEST_HARNESS_MAIN

@@ -50,7 +50,8 @@ enum event_touch {
  *	Returns whether it is done; when not, @f_detach follows from a worker.
  * @f_event: whether the knote has something to report, from what it has
  *	collected.  Called with the queue's lock held.  @hint is 0 but where the
- *	filter's own code says otherwise.
+ *	filter's own code says otherwise.  With EV_DROP set in kn_flags and
+ *	nothing to report, the knote is removed unseen.
  * @f_sample: for filters that ask their object instead of collecting: store
  *	data, fflags and EV_EOF in @ev and return whether there is something to
  *	report, or -EFAULT when @slot, the place of the event in the program's
