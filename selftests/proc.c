@@ -606,7 +606,7 @@ TEST_F(proc, number_used_again)
 }
 
 /* 1,000 children, each EXIT once, with its status. */
-TEST_F_TIMEOUT(proc, many, 60)
+TEST_F_TIMEOUT(proc, many, 120)
 {
 	enum { MANY = 1000 };
 	static pid_t pid[MANY];
