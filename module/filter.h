@@ -9,6 +9,7 @@ const struct filterops *filter_find(s16 filter);
 
 extern const struct filterops file_filtops;
 extern const struct filterops queue_filtops;
+extern const struct filterops vnode_filtops;
 extern const struct filterops vnode_read_filtops;
 extern const struct filterops timer_filtops;
 extern const struct filterops user_filtops;

@@ -1,47 +1,354 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * READ on regular files: what fsnotify tells of an inode wakes the knote.
+ * VNODE, and READ on regular files: what fsnotify tells of an inode.
  *
- * One group for all; each knote has a watch, which is a mark on the inode.  A
- * mark outlives the knote - fsnotify may be calling it while the knote goes -
+ * One group for all.  Each knote has a watch, and the watch has marks on the
+ * inode, each with its share of the events: a mark's mask never changes, so
+ * when a change to the knote asks for more, another mark brings what is
+ * missing.  No event is seen twice, and none is missed in between.
+ *
+ * A mark outlives the knote - fsnotify may be calling it while the knote goes -
  * so the watch points to the knote under a lock of its own, and forgets it
- * before it is destroyed.
+ * before the marks are destroyed.
+ *
+ * The removal of a directory is told to its parent alone.  So there is a mark
+ * on that one as well; it follows when the directory is moved, before rename()
+ * returns: the new parent is still locked then, and nobody can have removed
+ * the directory from it.  Order: the inodes' locks, the group's.
  */
+#include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/slab.h>
 
 #include "compat/fsnotify.h"
+#include "compat/inode.h"
 #include "filter.h"
 #include "knote.h"
 
 #define READ_MASK	(FS_MODIFY | FS_ATTRIB)
+#define ENTRY_MASK	(FS_CREATE | FS_DELETE | FS_RENAME)
+
+struct watch_mark;
 
 /**
- * struct watch - a knote's mark on an inode
- * @mark: the mark; the knote holds a reference, fsnotify others
- * @lock: guards @kn; taken outside a queue's lock
- * @kn: the knote, NULL once it is detached
+ * struct watch - what a knote knows of an inode
+ * @lock: guards what is marked (l); taken outside a queue's lock
+ * @refs: one for the knote, one for each mark, until it is freed
+ * @inode: the inode; it lives while there is a knote, or an event about it
+ * @kn: the knote, NULL once it is detached (l)
+ * @marks: the marks on @inode; the claim's
+ * @mask: what they see, together; the claim's
+ * @above: the mark on the directory that @inode is in, where it matters (l)
+ * @size: size when last seen (l)
+ * @nlink: link count when last seen (l)
+ * @owed: how many events about links are still to come for what @nlink has
+ *	shown already: the count changes before anybody is told (l)
  */
 struct watch {
-	struct fsnotify_mark	mark;
 	raw_spinlock_t		lock;
+	refcount_t		refs;
+	struct inode		*inode;
 	struct knote		*kn;
+	struct watch_mark	*marks;
+	u32			mask;
+	struct watch_mark	*above;
+	loff_t			size;
+	unsigned int		nlink;
+	unsigned int		owed;
+};
+
+/**
+ * struct watch_mark - one mark of a watch
+ * @mark: the mark; the watch holds a reference, fsnotify others
+ * @watch: the watch, of which it holds a reference until it is freed
+ * @next: the next of @watch->marks
+ * @above: whether it is on the parent
+ */
+struct watch_mark {
+	struct fsnotify_mark	mark;
+	struct watch		*watch;
+	struct watch_mark	*next;
+	bool			above;
+};
+
+/**
+ * struct happening - what fsnotify tells
+ * @mask: FS_*
+ * @type: FSNOTIFY_EVENT_*.  FS_ATTRIB comes with the inode when its link count
+ *	has changed, with a dentry otherwise.  Of a file's times or size being
+ *	set it tells with a dentry, of reads and writes with a path
+ * @inode: what it happened to; of an entry, the one that it names
+ * @within: for FS_RENAME, whether both directories are the same
+ */
+struct happening {
+	u32		mask;
+	int		type;
+	struct inode	*inode;
+	bool		within;
 };
 
 static struct fsnotify_group *group;
 static struct kmem_cache *watch_cache;
+static struct kmem_cache *mark_cache;
 
-static int watch_event(struct fsnotify_mark *mark, u32 mask,
-		       struct inode *inode, struct inode *dir,
-		       const struct qstr *name, u32 cookie)
+/*
+ * From events to notes.  All with watch->lock held.
+ */
+
+/* Called for each link that is made or removed, and when a rename covers it. */
+static u32 link_notes(struct watch *watch)
 {
-	struct watch *watch = container_of(mark, struct watch, mark);
+	unsigned int was = watch->nlink;
+	unsigned int is = watch->inode->i_nlink;
+
+	if (S_ISDIR(watch->inode->i_mode))
+		return NOTE_DELETE;
+	watch->nlink = is;
+	if (is != was) {
+		watch->owed = (is < was ? was - is : is - was) - 1;
+		return is < was ? NOTE_DELETE : NOTE_LINK;
+	}
+	if (watch->owed) {
+		watch->owed--;
+		return 0;
+	}
+	/* One made and one removed at the same time. */
+	return is ? NOTE_DELETE | NOTE_LINK : NOTE_DELETE;
+}
+
+/*
+ * With a dentry and without a change of size it is a truncation to the size
+ * that it had, or its mtime was set alone.  The former leaves both times equal.
+ */
+static u32 modify_notes(struct watch *watch, const struct happening *h)
+{
+	struct inode *inode = watch->inode;
+	loff_t was = watch->size;
+	loff_t is = i_size_read(inode);
+
+	if (S_ISDIR(inode->i_mode))
+		return NOTE_ATTRIB;
+	watch->size = is;
+	if (is > was)
+		return NOTE_WRITE | NOTE_EXTEND;
+	if (is == was && h->type == FSNOTIFY_EVENT_DENTRY &&
+	    !kq_inode_mtime_is_ctime(inode))
+		return NOTE_ATTRIB;
+	return NOTE_WRITE;
+}
+
+/*
+ * A directory that a rename within covers is told by the links that its parent
+ * loses, where the file system counts them.
+ */
+static u32 entry_notes(struct watch *watch, const struct happening *h)
+{
+	u32 link = h->mask & FS_ISDIR ? NOTE_LINK : 0;
+	unsigned int was = watch->nlink;
+
+	watch->nlink = watch->inode->i_nlink;
+	if (!(h->mask & FS_RENAME))
+		return NOTE_WRITE | link;
+	if (!h->within)
+		return NOTE_WRITE | NOTE_EXTEND | link;
+	return NOTE_WRITE | (watch->nlink < was ? NOTE_LINK : 0);
+}
+
+static u32 watch_notes(struct watch *watch, u32 mask, const struct happening *h)
+{
+	u32 notes = 0;
+
+	if (mask & ENTRY_MASK)
+		notes |= entry_notes(watch, h);
+	if (mask & FS_ATTRIB)
+		notes |= h->type == FSNOTIFY_EVENT_INODE ? link_notes(watch) :
+							   NOTE_ATTRIB;
+	if (mask & FS_MODIFY)
+		notes |= modify_notes(watch, h);
+	if (mask & FS_ACCESS)
+		notes |= h->type == FSNOTIFY_EVENT_DENTRY ? NOTE_ATTRIB :
+							    NOTE_READ;
+	if (mask & FS_MOVE_SELF)
+		notes |= NOTE_RENAME;
+	if (mask & FS_OPEN)
+		notes |= NOTE_OPEN;
+	if (mask & FS_CLOSE_NOWRITE)
+		notes |= NOTE_CLOSE;
+	if (mask & FS_CLOSE_WRITE)
+		notes |= NOTE_CLOSE_WRITE;
+	return notes;
+}
+
+/* What has to be seen for some notes; see watch_notes(). */
+static u32 notes_mask(const struct inode *inode, u32 notes)
+{
+	bool dir = S_ISDIR(inode->i_mode);
+	u32 mask = 0;
+
+	if (notes & (NOTE_DELETE | NOTE_LINK | NOTE_ATTRIB))
+		mask |= FS_ATTRIB;
+	if (notes & NOTE_ATTRIB)
+		mask |= FS_MODIFY | FS_ACCESS;
+	if (notes & (NOTE_WRITE | NOTE_EXTEND))
+		mask |= dir ? ENTRY_MASK : FS_MODIFY;
+	if (dir && notes & NOTE_LINK)
+		mask |= ENTRY_MASK;
+	if (notes & NOTE_RENAME || (dir && notes & NOTE_DELETE))
+		mask |= FS_MOVE_SELF;
+	if (notes & NOTE_OPEN)
+		mask |= FS_OPEN;
+	if (notes & NOTE_CLOSE)
+		mask |= FS_CLOSE_NOWRITE;
+	if (notes & NOTE_CLOSE_WRITE)
+		mask |= FS_CLOSE_WRITE;
+	if (notes & NOTE_READ)
+		mask |= FS_ACCESS;
+	return mask;
+}
+
+/* An operation reports all its notes if any of them was asked. */
+static void knote_note(struct knote *kn, u32 notes)
+{
+	struct kqueue *kq = kn->kn_kq;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	if (kn->kn_sfflags & notes) {
+		kn->kn_fflags |= notes;
+		knote_activate(kn);
+	}
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+}
+
+/*
+ * Marks
+ */
+
+static void watch_put(struct watch *watch)
+{
+	if (refcount_dec_and_test(&watch->refs))
+		kmem_cache_free(watch_cache, watch);
+}
+
+static struct watch_mark *mark_add(struct watch *watch, struct inode *inode,
+				   u32 mask, gfp_t gfp)
+{
+	struct watch_mark *wm = kmem_cache_zalloc(mark_cache, gfp);
+	int error;
+
+	if (!wm)
+		return ERR_PTR(-ENOMEM);
+	fsnotify_init_mark(&wm->mark, group);
+	wm->mark.mask = mask;
+	wm->above = inode != watch->inode;
+	wm->watch = watch;
+	refcount_inc(&watch->refs);
+	error = kq_fsnotify_add_mark(&wm->mark, inode);
+	if (error) {
+		fsnotify_put_mark(&wm->mark);
+		return ERR_PTR(error);
+	}
+	return wm;
+}
+
+static void mark_remove(struct watch_mark *wm)
+{
+	fsnotify_destroy_mark(&wm->mark, group);
+	fsnotify_put_mark(&wm->mark);
+}
+
+/* Put @above in the place of the mark that is there. */
+static void watch_exchange(struct watch *watch, struct watch_mark *above)
+{
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&watch->lock, flags);
 	if (watch->kn)
-		knote_fire(watch->kn);
+		swap(watch->above, above);
 	raw_spin_unlock_irqrestore(&watch->lock, flags);
+	if (above)
+		mark_remove(above);
+}
+
+/*
+ * Mark the directory that a watched directory is in.  When it is moved
+ * meanwhile, this or the one that the move calls comes last, and is right.
+ */
+static int watch_follow(struct watch *watch, gfp_t gfp)
+{
+	struct dentry *parent, *dentry = d_find_any_alias(watch->inode);
+	struct watch_mark *above;
+	bool moved = true;
+	int error = 0;
+
+	/* A root cannot be removed. */
+	while (dentry && !IS_ROOT(dentry) && moved && !error) {
+		parent = dget_parent(dentry);
+		above = mark_add(watch, d_inode(parent), FS_DELETE, gfp);
+		if (IS_ERR(above))
+			error = PTR_ERR(above);
+		else
+			watch_exchange(watch, above);
+		moved = READ_ONCE(dentry->d_parent) != parent;
+		dput(parent);
+	}
+	dput(dentry);
+	return error;
+}
+
+static void mark_event(struct fsnotify_mark *mark, const struct happening *h)
+{
+	struct watch_mark *wm = container_of(mark, struct watch_mark, mark);
+	u32 mask = h->mask & mark->mask & ALL_FSNOTIFY_EVENTS;
+	struct watch *watch = wm->watch;
+	unsigned long flags;
+	struct knote *kn;
+	bool follow;
+
+	if (!mask || (wm->above && h->inode != watch->inode))
+		return;
+	raw_spin_lock_irqsave(&watch->lock, flags);
+	kn = watch->kn;
+	if (kn && wm->above)
+		knote_note(kn, NOTE_DELETE);
+	else if (kn && kn->kn_filter == EVFILT_READ)
+		knote_fire(kn);
+	else if (kn)
+		knote_note(kn, watch_notes(watch, mask, h));
+	follow = kn && watch->above && mask & FS_MOVE_SELF;
+	raw_spin_unlock_irqrestore(&watch->lock, flags);
+	/* Nobody could be told that it failed. */
+	if (follow)
+		watch_follow(watch, GFP_KERNEL | __GFP_NOFAIL);
+}
+
+/*
+ * Called for one mark of each inode that is told; FS_RENAME, for the moved
+ * entry, tells both directories at once.
+ */
+static int watch_event(struct fsnotify_group *grp, u32 mask, const void *data,
+		       int data_type, struct inode *dir,
+		       const struct qstr *name, u32 cookie,
+		       struct fsnotify_iter_info *iter)
+{
+	struct happening h = {
+		.mask = mask,
+		.type = data_type,
+		.inode = fsnotify_data_inode(data, data_type),
+	};
+	struct fsnotify_mark *mark;
+
+	if (mask & FS_RENAME) {
+		/* The directories are locked: the entry stays there. */
+		h.within = d_inode(fsnotify_data_dentry(data, data_type)->d_parent) == dir;
+		mark = fsnotify_iter_mark(iter, FSNOTIFY_ITER_TYPE_INODE2);
+		if (mark && !h.within)
+			mark_event(mark, &h);
+	}
+	mark = fsnotify_iter_inode_mark(iter);
+	if (mark)
+		mark_event(mark, &h);
 	return 0;
 }
 
@@ -53,13 +360,16 @@ static void watch_freeing(struct fsnotify_mark *mark,
 
 static void watch_free(struct fsnotify_mark *mark)
 {
-	kmem_cache_free(watch_cache, container_of(mark, struct watch, mark));
+	struct watch_mark *wm = container_of(mark, struct watch_mark, mark);
+
+	watch_put(wm->watch);
+	kmem_cache_free(mark_cache, wm);
 }
 
 static const struct fsnotify_ops watch_ops = {
-	.handle_inode_event	= watch_event,
-	.freeing_mark		= watch_freeing,
-	.free_mark		= watch_free,
+	.handle_event	= watch_event,
+	.freeing_mark	= watch_freeing,
+	.free_mark	= watch_free,
 };
 
 int vnode_init(void)
@@ -67,8 +377,14 @@ int vnode_init(void)
 	watch_cache = KMEM_CACHE(watch, SLAB_ACCOUNT);
 	if (!watch_cache)
 		return -ENOMEM;
+	mark_cache = KMEM_CACHE(watch_mark, SLAB_ACCOUNT);
+	if (!mark_cache) {
+		kmem_cache_destroy(watch_cache);
+		return -ENOMEM;
+	}
 	group = kq_fsnotify_alloc_group(&watch_ops);
 	if (IS_ERR(group)) {
+		kmem_cache_destroy(mark_cache);
 		kmem_cache_destroy(watch_cache);
 		return PTR_ERR(group);
 	}
@@ -81,8 +397,89 @@ void vnode_exit(void)
 	fsnotify_put_group(group);
 	fsnotify_wait_marks_destroyed();
 	rcu_barrier();
+	kmem_cache_destroy(mark_cache);
 	kmem_cache_destroy(watch_cache);
 }
+
+/*
+ * Watches
+ */
+
+static void watch_sample(struct watch *watch, u32 mask)
+{
+	struct inode *inode = watch->inode;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&watch->lock, flags);
+	if (mask & FS_MODIFY)
+		watch->size = i_size_read(inode);
+	if (mask & (S_ISDIR(inode->i_mode) ? ENTRY_MASK : FS_ATTRIB)) {
+		watch->nlink = inode->i_nlink;
+		watch->owed = 0;
+	}
+	raw_spin_unlock_irqrestore(&watch->lock, flags);
+}
+
+/* See what is in @mask, too. */
+static int watch_more(struct watch *watch, u32 mask)
+{
+	struct watch_mark *wm;
+
+	mask &= ~watch->mask;
+	if (!mask)
+		return 0;
+	/* For an event that comes at once, and for what comes in between. */
+	watch_sample(watch, mask);
+	wm = mark_add(watch, watch->inode, mask, GFP_KERNEL);
+	if (IS_ERR(wm))
+		return PTR_ERR(wm);
+	watch_sample(watch, mask);
+	wm->next = watch->marks;
+	watch->marks = wm;
+	watch->mask |= mask;
+	return 0;
+}
+
+static void watch_end(struct watch *watch)
+{
+	struct watch_mark *wm, *next, *above;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&watch->lock, flags);
+	watch->kn = NULL;
+	above = watch->above;
+	watch->above = NULL;
+	raw_spin_unlock_irqrestore(&watch->lock, flags);
+	if (above)
+		mark_remove(above);
+	for (wm = watch->marks; wm; wm = next) {
+		next = wm->next;
+		mark_remove(wm);
+	}
+	watch_put(watch);
+}
+
+static struct watch *watch_begin(struct knote *kn)
+{
+	struct watch *watch = kmem_cache_zalloc(watch_cache, GFP_KERNEL);
+
+	if (!watch)
+		return NULL;
+	raw_spin_lock_init(&watch->lock);
+	refcount_set(&watch->refs, 1);
+	watch->inode = file_inode(kn->kn_fp);
+	watch->kn = kn;
+	return watch;
+}
+
+static void vnode_detach(struct knote *kn)
+{
+	watch_end(kn->kn_hook);
+}
+
+/*
+ * READ
+ */
 
 static bool read_due(struct knote *kn, s64 *data)
 {
@@ -94,37 +491,21 @@ static bool read_due(struct knote *kn, s64 *data)
 
 static int read_attach(struct knote *kn)
 {
-	struct watch *watch = kmem_cache_zalloc(watch_cache, GFP_KERNEL);
+	struct watch *watch = watch_begin(kn);
 	int error;
 	s64 data;
 
 	if (!watch)
 		return -ENOMEM;
-	fsnotify_init_mark(&watch->mark, group);
-	raw_spin_lock_init(&watch->lock);
-	watch->mark.mask = READ_MASK;
-	watch->kn = kn;
-	error = kq_fsnotify_add_mark(&watch->mark, file_inode(kn->kn_fp));
+	error = watch_more(watch, READ_MASK);
 	if (error) {
-		fsnotify_put_mark(&watch->mark);
+		watch_end(watch);
 		return error;
 	}
 	kn->kn_hook = watch;
 	if (read_due(kn, &data))
 		knote_fire(kn);
 	return 0;
-}
-
-static void read_detach(struct knote *kn)
-{
-	struct watch *watch = kn->kn_hook;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&watch->lock, flags);
-	watch->kn = NULL;
-	raw_spin_unlock_irqrestore(&watch->lock, flags);
-	fsnotify_destroy_mark(&watch->mark, group);
-	fsnotify_put_mark(&watch->mark);
 }
 
 static int read_sample(struct knote *kn, struct kq_event *ev,
@@ -139,6 +520,93 @@ const struct filterops vnode_read_filtops = {
 	.f_isfd		= 1,
 	.f_flags	= FILTER_NOBLOCK | FILTER_DETACH_LATER,
 	.f_attach	= read_attach,
-	.f_detach	= read_detach,
+	.f_detach	= vnode_detach,
 	.f_sample	= read_sample,
+};
+
+/*
+ * VNODE
+ */
+
+/* What has a place in a file system, and is not a queue. */
+static bool vnode_file(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	if (IS_PRIVATE(inode) || file_kqueue(file))
+		return false;
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFCHR:
+	case S_IFBLK:
+		return true;
+	case S_IFIFO:
+		return inode->i_sb->s_magic != PIPEFS_MAGIC;
+	default:
+		return false;
+	}
+}
+
+/* What others do with a file is told to those who may read it. */
+static int vnode_permission(struct file *file, u32 notes)
+{
+	if (!(notes & (NOTE_OPEN | NOTE_CLOSE | NOTE_READ)) ||
+	    file->f_mode & FMODE_READ)
+		return 0;
+	return file_permission(file, MAY_READ);
+}
+
+static int vnode_watch(struct watch *watch, u32 notes)
+{
+	int error = watch_more(watch, notes_mask(watch->inode, notes));
+
+	/* Only who owns the claim sets the first. */
+	if (!error && notes & NOTE_DELETE && !READ_ONCE(watch->above) &&
+	    S_ISDIR(watch->inode->i_mode))
+		error = watch_follow(watch, GFP_KERNEL);
+	return error;
+}
+
+static int vnode_attach(struct knote *kn)
+{
+	struct watch *watch;
+	int error;
+
+	if (!vnode_file(kn->kn_fp))
+		return -EINVAL;
+	error = vnode_permission(kn->kn_fp, kn->kn_sfflags);
+	if (error)
+		return error;
+	watch = watch_begin(kn);
+	if (!watch)
+		return -ENOMEM;
+	error = vnode_watch(watch, kn->kn_sfflags);
+	if (error) {
+		watch_end(watch);
+		return error;
+	}
+	kn->kn_hook = watch;
+	return 0;
+}
+
+static int vnode_change(struct knote *kn, const struct kq_event *kev)
+{
+	int error = vnode_permission(kn->kn_fp, kev->fflags);
+
+	return error ? error : vnode_watch(kn->kn_hook, kev->fflags);
+}
+
+static int vnode_event(struct knote *kn, long hint)
+{
+	return kn->kn_fflags != 0;
+}
+
+const struct filterops vnode_filtops = {
+	.f_isfd		= 1,
+	.f_flags	= FILTER_DETACH_LATER,
+	.f_attach	= vnode_attach,
+	.f_detach	= vnode_detach,
+	.f_event	= vnode_event,
+	.f_change	= vnode_change,
 };

@@ -329,6 +329,8 @@ static int knote_modify(struct knote *kn, struct kq_event *kev)
 
 	if (filter_touches(kn->kn_fop))
 		error = kn->kn_fop->f_touch(kn, kev, EVENT_REGISTER);
+	else if (kn->kn_fop->f_change)
+		error = kn->kn_fop->f_change(kn, kev);
 	if (error) {
 		knote_settle(kn, false);
 		return error;

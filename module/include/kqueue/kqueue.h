@@ -66,6 +66,9 @@ enum event_touch {
  * @f_same: where an ident may come to name another object: whether it still
  *	names that of this knote.  Called with the queue's lock and
  *	rcu_read_lock() held, perhaps before @f_attach has returned.
+ * @f_change: where f_isfd is 1, NULL if any change will do: @kev is about to
+ *	be made to the knote.  The knote is claimed, no lock is held; may sleep.
+ *	Returns 0, or a negative errno and has changed nothing that shows.
  */
 struct filterops {
 	int	f_isfd;
@@ -79,6 +82,7 @@ struct filterops {
 	int	(*f_touch)(struct knote *kn, struct kq_event *kev,
 			   enum event_touch type);
 	bool	(*f_same)(const struct knote *kn);
+	int	(*f_change)(struct knote *kn, const struct kq_event *kev);
 };
 
 /**
