@@ -53,7 +53,7 @@ static const struct filterops *const filters[EVFILT_SYSCOUNT] = {
 	[SLOT(EVFILT_SIGNAL)]	= &signal_filtops,
 	[SLOT(EVFILT_TIMER)]	= &timer_filtops,
 	[SLOT(EVFILT_PROCDESC)]	= &empty_filtops,
-	[SLOT(EVFILT_FS)]	= &empty_filtops,
+	[SLOT(EVFILT_FS)]	= &fs_filtops,
 	[SLOT(EVFILT_LIO)]	= &empty_filtops,
 	[SLOT(EVFILT_USER)]	= &user_filtops,
 	[SLOT(EVFILT_SENDFILE)]	= &empty_filtops,
@@ -61,7 +61,7 @@ static const struct filterops *const filters[EVFILT_SYSCOUNT] = {
 	[SLOT(EVFILT_JAIL)]	= &empty_filtops,
 	[SLOT(EVFILT_JAILDESC)]	= &empty_filtops,
 	[SLOT(EVFILT_EXCEPT)]	= &descriptor_filtops,
-	[SLOT(EVFILT_NETDEV)]	= &empty_filtops,
+	[SLOT(EVFILT_NETDEV)]	= &netdev_filtops,
 };
 
 /**

@@ -15,6 +15,8 @@ extern const struct filterops timer_filtops;
 extern const struct filterops user_filtops;
 extern const struct filterops signal_filtops;
 extern const struct filterops proc_filtops;
+extern const struct filterops fs_filtops;
+extern const struct filterops netdev_filtops;
 
 int vnode_init(void);
 void vnode_exit(void);
@@ -22,5 +24,7 @@ int signal_init(void);
 void signal_exit(void);
 int proc_init(void);
 void proc_exit(void);
+int netdev_init(void);
+void netdev_exit(void);
 
 #endif /* _KQUEUE_FILTER_H */

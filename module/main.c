@@ -169,9 +169,12 @@ static int __init kqueue_module_init(void)
 	error = proc_init();
 	if (error)
 		goto err_signal;
-	error = fdclose_init();
+	error = netdev_init();
 	if (error)
 		goto err_proc;
+	error = fdclose_init();
+	if (error)
+		goto err_netdev;
 	error = misc_register(&kqueue_device);
 	if (error)
 		goto err_fdclose;
@@ -179,6 +182,8 @@ static int __init kqueue_module_init(void)
 
 err_fdclose:
 	fdclose_exit();
+err_netdev:
+	netdev_exit();
 err_proc:
 	proc_exit();
 err_signal:
@@ -197,6 +202,7 @@ static void __exit kqueue_module_exit(void)
 {
 	misc_deregister(&kqueue_device);
 	fdclose_exit();
+	netdev_exit();
 	knote_flush();
 	proc_exit();
 	signal_exit();
