@@ -15,6 +15,7 @@ extern const struct filterops timer_filtops;
 extern const struct filterops user_filtops;
 extern const struct filterops signal_filtops;
 extern const struct filterops proc_filtops;
+extern const struct filterops procdesc_filtops;
 extern const struct filterops fs_filtops;
 extern const struct filterops netdev_filtops;
 

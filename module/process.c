@@ -44,6 +44,12 @@ static bool same_uids(const struct cred *cred, const struct cred *target)
 	       uid_eq(cred->uid, target->uid);
 }
 
+static bool may_trace(const struct cred *cred, const struct cred *target)
+{
+	return cred->user_ns == target->user_ns &&
+	       cap_raised(cred->cap_effective, CAP_SYS_PTRACE);
+}
+
 static bool is_dumpable(struct mm_struct *mm)
 {
 	return __get_dumpable(mm->flags) == SUID_DUMP_USER;
@@ -88,8 +94,47 @@ bool process_access_kept(const struct cred *cred)
 {
 	const struct cred *now = current_cred();
 
-	if (same_uids(cred, now) && is_dumpable(current->mm))
-		return true;
-	return cred->user_ns == now->user_ns &&
-	       cap_raised(cred->cap_effective, CAP_SYS_PTRACE);
+	return (same_uids(cred, now) && is_dumpable(current->mm)) ||
+	       may_trace(cred, now);
+}
+
+/**
+ * process_is_child - whether the caller is the parent, whom wait() tells all
+ * @task: the process
+ *
+ * Context: process.
+ */
+bool process_is_child(struct task_struct *task)
+{
+	bool child;
+
+	rcu_read_lock();
+	child = same_thread_group(rcu_dereference(task->real_parent), current);
+	rcu_read_unlock();
+	return child;
+}
+
+/**
+ * process_status_kept - process_access_kept() for a process that has exited
+ * @pid: the process; not reaped yet
+ * @cred: who looks
+ *
+ * What it could have been dumped from is gone by then.
+ *
+ * Context: any.
+ */
+bool process_status_kept(struct pid *pid, const struct cred *cred)
+{
+	const struct cred *last;
+	struct task_struct *task;
+	bool kept = false;
+
+	rcu_read_lock();
+	task = pid_task(pid, PIDTYPE_PID);
+	if (task) {
+		last = __task_cred(task);
+		kept = same_uids(cred, last) || may_trace(cred, last);
+	}
+	rcu_read_unlock();
+	return kept;
 }
