@@ -41,7 +41,7 @@ static void show_knote(struct seq_file *m, const struct knote *kn)
 	seq_printf(m, "knote: ident:%#llx filter:%d flags:%#x fflags:%#x data:%lld udata:%#llx status:",
 		   kn->kn_id, kn->kn_filter, kn->kn_flags, kn->kn_sfflags,
 		   kn->kn_data, kn->kn_udata);
-	show_status(m, kn->kn_status);
+	show_status(m, kn->kn_state);
 }
 
 /**
@@ -53,7 +53,7 @@ static void show_knote(struct seq_file *m, const struct knote *kn)
  */
 void fdinfo_show(struct seq_file *m, struct kqueue *kq)
 {
-	struct knote cursor = { .kn_status = KN_MARKER };
+	struct knote cursor = { .kn_state = KN_MARKER };
 	struct knote *kn;
 	int n = 0;
 
@@ -63,7 +63,7 @@ void fdinfo_show(struct seq_file *m, struct kqueue *kq)
 	       !seq_has_overflowed(m)) {
 		kn = list_next_entry(&cursor, kn_link);
 		list_move(&cursor.kn_link, &kn->kn_link);
-		if (!(kn->kn_status & KN_MARKER))
+		if (!(kn->kn_state & KN_MARKER))
 			show_knote(m, kn);
 		if (++n % SLICE == 0) {
 			raw_spin_unlock_irq(&kq->lock);

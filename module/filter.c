@@ -5,7 +5,7 @@
 #include <linux/fs.h>
 
 #include "filter.h"
-#include "queue.h"
+#include "knote.h"
 
 /*
  * READ, WRITE and their like are asked of a descriptor; what it refers to
@@ -32,47 +32,141 @@ static const struct filterops descriptor_filtops = {
 	.f_attach	= descriptor_attach,
 };
 
-static int empty_attach(struct knote *kn)
-{
-	return -ENXIO;
-}
-
-/* A slot that a module can fill. */
-static const struct filterops empty_filtops = {
-	.f_attach	= empty_attach,
+/**
+ * struct slot - a place in the filter table
+ * @fops: the operations, NULL in an empty slot that a module can fill
+ * @owner: their module; ours for a filter that is built in
+ * @refs: of those that are not: knotes, and calls on the way to one
+ */
+struct slot {
+	const struct filterops	*fops;
+	struct module		*owner;
+	unsigned int		refs;
 };
 
 #define SLOT(filter)	(~(filter))
+#define BUILT_IN(ops)	{ .fops = &(ops), .owner = THIS_MODULE }
 
-static const struct filterops *const filters[EVFILT_SYSCOUNT] = {
-	[SLOT(EVFILT_READ)]	= &descriptor_filtops,
-	[SLOT(EVFILT_WRITE)]	= &descriptor_filtops,
-	[SLOT(EVFILT_AIO)]	= &empty_filtops,
-	[SLOT(EVFILT_VNODE)]	= &vnode_filtops,
-	[SLOT(EVFILT_PROC)]	= &proc_filtops,
-	[SLOT(EVFILT_SIGNAL)]	= &signal_filtops,
-	[SLOT(EVFILT_TIMER)]	= &timer_filtops,
-	[SLOT(EVFILT_PROCDESC)]	= &procdesc_filtops,
-	[SLOT(EVFILT_FS)]	= &fs_filtops,
-	[SLOT(EVFILT_LIO)]	= &empty_filtops,
-	[SLOT(EVFILT_USER)]	= &user_filtops,
-	[SLOT(EVFILT_SENDFILE)]	= &empty_filtops,
-	[SLOT(EVFILT_EMPTY)]	= &descriptor_filtops,
-	[SLOT(EVFILT_JAIL)]	= &empty_filtops,
-	[SLOT(EVFILT_JAILDESC)]	= &empty_filtops,
-	[SLOT(EVFILT_EXCEPT)]	= &descriptor_filtops,
-	[SLOT(EVFILT_NETDEV)]	= &netdev_filtops,
+/* Guarded by slots_lock, but for those that are built in. */
+static struct slot slots[EVFILT_SYSCOUNT] = {
+	[SLOT(EVFILT_READ)]	= BUILT_IN(descriptor_filtops),
+	[SLOT(EVFILT_WRITE)]	= BUILT_IN(descriptor_filtops),
+	[SLOT(EVFILT_VNODE)]	= BUILT_IN(vnode_filtops),
+	[SLOT(EVFILT_PROC)]	= BUILT_IN(proc_filtops),
+	[SLOT(EVFILT_SIGNAL)]	= BUILT_IN(signal_filtops),
+	[SLOT(EVFILT_TIMER)]	= BUILT_IN(timer_filtops),
+	[SLOT(EVFILT_PROCDESC)]	= BUILT_IN(procdesc_filtops),
+	[SLOT(EVFILT_FS)]	= BUILT_IN(fs_filtops),
+	[SLOT(EVFILT_USER)]	= BUILT_IN(user_filtops),
+	[SLOT(EVFILT_EMPTY)]	= BUILT_IN(descriptor_filtops),
+	[SLOT(EVFILT_EXCEPT)]	= BUILT_IN(descriptor_filtops),
+	[SLOT(EVFILT_NETDEV)]	= BUILT_IN(netdev_filtops),
 };
 
-/**
- * filter_find - the operations of a filter
- * @filter: EVFILT_*
- *
- * Return: the operations, or NULL where there is no such filter.
- */
-const struct filterops *filter_find(s16 filter)
+static DEFINE_SPINLOCK(slots_lock);
+
+static struct slot *slot_of(int filter)
 {
 	if (filter >= 0 || filter < -EVFILT_SYSCOUNT)
 		return NULL;
-	return filters[SLOT(filter)];
+	return &slots[SLOT(filter)];
 }
+
+static bool slot_built_in(const struct slot *slot)
+{
+	return READ_ONCE(slot->owner) == THIS_MODULE;
+}
+
+/**
+ * filter_get - the operations of a filter, which stays until filter_put()
+ * @filter: EVFILT_*
+ *
+ * Context: any but NMI and hard interrupts.
+ * Return: the operations, NULL where the slot is empty, or an ERR_PTR(-EINVAL)
+ * where there is no such filter.
+ */
+const struct filterops *filter_get(s16 filter)
+{
+	struct slot *slot = slot_of(filter);
+	const struct filterops *fops = NULL;
+
+	if (!slot)
+		return ERR_PTR(-EINVAL);
+	if (slot_built_in(slot))
+		return slot->fops;
+	spin_lock_bh(&slots_lock);
+	if (slot->fops && try_module_get(slot->owner)) {
+		slot->refs++;
+		fops = slot->fops;
+	}
+	spin_unlock_bh(&slots_lock);
+	return fops;
+}
+
+/**
+ * filter_put - let go of a filter
+ * @filter: EVFILT_*, for which filter_get() returned operations
+ *
+ * Context: any but NMI and hard interrupts.
+ */
+void filter_put(s16 filter)
+{
+	struct slot *slot = slot_of(filter);
+
+	if (slot_built_in(slot))
+		return;
+	spin_lock_bh(&slots_lock);
+	slot->refs--;
+	module_put(slot->owner);
+	spin_unlock_bh(&slots_lock);
+}
+
+int __kqueue_add_filteropts(int filt, const struct filterops *filtops,
+			    struct module *owner)
+{
+	struct slot *slot = slot_of(filt);
+	int error = 0;
+
+	if (!slot || !filtops || !filtops->f_attach || !filtops->f_detach ||
+	    !filtops->f_event)
+		return -EINVAL;
+	spin_lock_bh(&slots_lock);
+	if (slot->fops) {
+		error = -EEXIST;
+	} else {
+		slot->fops = filtops;
+		slot->owner = owner;
+	}
+	spin_unlock_bh(&slots_lock);
+	return error;
+}
+EXPORT_SYMBOL_GPL(__kqueue_add_filteropts);
+
+/**
+ * kqueue_del_filteropts - empty a slot that kqueue_add_filteropts() filled
+ * @filt: EVFILT_*
+ *
+ * Context: process, may sleep; not from the functions of a filter.
+ * Return: 0; -EINVAL for @filt 0 or out of range, an empty slot, or a filter
+ * that is built in; -EBUSY while a knote of it lives.
+ */
+int kqueue_del_filteropts(int filt)
+{
+	struct slot *slot = slot_of(filt);
+	int error = -EINVAL;
+
+	if (!slot || slot_built_in(slot))
+		return -EINVAL;
+	/* Those that were removed from their queue do not count. */
+	knote_flush();
+	spin_lock_bh(&slots_lock);
+	if (slot->fops)
+		error = slot->refs ? -EBUSY : 0;
+	if (!error) {
+		slot->fops = NULL;
+		slot->owner = NULL;
+	}
+	spin_unlock_bh(&slots_lock);
+	return error;
+}
+EXPORT_SYMBOL_GPL(kqueue_del_filteropts);

@@ -5,7 +5,14 @@
 
 #include <kqueue/kqueue.h>
 
-const struct filterops *filter_find(s16 filter);
+const struct filterops *filter_get(s16 filter);
+void filter_put(s16 filter);
+
+/* Whether a filter keeps fflags and data in its own way. */
+static inline bool filter_touches(const struct filterops *fops)
+{
+	return !fops->f_isfd && fops->f_touch;
+}
 
 extern const struct filterops file_filtops;
 extern const struct filterops queue_filtops;

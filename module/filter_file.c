@@ -324,11 +324,14 @@ static int file_attach(struct knote *kn)
 	    object == OBJECT_PIPE && kn->kn_fp->f_mode & FMODE_WRITE &&
 	    mask & EPOLLERR)
 		at.error = -EPIPE;
-	if (at.error)
+	if (at.error) {
 		file_detach(kn);
-	else if (file_ready(kn, mask, &ev, NULL))
+		return at.error;
+	}
+	kn->kn_status &= ~KN_DETACHED;
+	if (file_ready(kn, mask, &ev, NULL))
 		knote_fire(kn);
-	return at.error;
+	return 0;
 }
 
 const struct filterops file_filtops = {

@@ -346,9 +346,12 @@ static int fs_attach(struct knote *kn)
 	kn->kn_hook = mounts;
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	error = mounts_start(kn, mounts);
-	if (error)
+	if (error) {
 		mounts_free(mounts);
-	return error;
+		return error;
+	}
+	kn->kn_status &= ~KN_DETACHED;
+	return 0;
 }
 
 static void fs_detach(struct knote *kn)
@@ -407,17 +410,16 @@ static int fs_touch(struct knote *kn, struct kq_event *kev,
 {
 	struct mounts *mounts = kn->kn_hook;
 
-	switch (type) {
-	case EVENT_REGISTER:
-		break;
-	case EVENT_PROCESS:
+	if (type == EVENT_PROCESS)
 		mounts->notes &= ~kev->fflags;
-		break;
-	case EVENT_UNDO:
-		mounts->notes |= kev->fflags;
-		break;
-	}
 	return 0;
+}
+
+static void fs_undo(struct knote *kn, const struct kq_event *kev)
+{
+	struct mounts *mounts = kn->kn_hook;
+
+	mounts->notes |= kev->fflags;
 }
 
 const struct filterops fs_filtops = {
@@ -425,4 +427,5 @@ const struct filterops fs_filtops = {
 	.f_detach	= fs_detach,
 	.f_sample	= fs_sample,
 	.f_touch	= fs_touch,
+	.f_undo		= fs_undo,
 };

@@ -161,9 +161,12 @@ static int netdev_attach(struct knote *kn)
 		error = link_add(link);
 		rtnl_unlock();
 	}
-	if (error)
+	if (error) {
 		kfree(link);
-	return error;
+		return error;
+	}
+	kn->kn_status &= ~KN_DETACHED;
+	return 0;
 }
 
 static void netdev_detach(struct knote *kn)

@@ -122,7 +122,7 @@ static void stock_fill(struct work_struct *work)
 		watch = kzalloc(sizeof(*watch), GFP_KERNEL);
 		if (!watch)
 			return;
-		watch->kn = knote_alloc_stock();
+		watch->kn = knote_alloc_stock(GFP_KERNEL);
 		if (!watch->kn) {
 			kfree(watch);
 			return;
@@ -216,7 +216,7 @@ static struct proc_watch *child_watch(struct proc_watch *parent,
 	kn->kn_kq = from->kn_kq;
 	kn->kn_fop = from->kn_fop;
 	kn->kn_sfflags = from->kn_sfflags;
-	kn->kn_status = KN_CLAIMED | KN_ACTIVE;
+	kn->kn_state = KN_CLAIMED | KN_ACTIVE;
 	kn->kn_hook = watch;
 	watch->pid = get_pid(pid);
 	watch->ns = get_pid_ns(parent->ns);
@@ -238,7 +238,7 @@ static void proc_track(struct proc_watch *parent, struct pid *pid)
 
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	if (parent->kn->kn_sfflags & NOTE_TRACK && !parent->hidden &&
-	    !(parent->kn->kn_status & KN_DYING)) {
+	    !(parent->kn->kn_state & KN_DYING)) {
 		watch = child_watch(parent, pid);
 		if (!watch)
 			parent->notes |= NOTE_TRACKERR;
@@ -433,8 +433,10 @@ static int proc_attach(struct knote *kn)
 	if (error) {
 		WRITE_ONCE(kn->kn_hook, NULL);	/* proc_same() may look */
 		watch_free(watch);
+		return error;
 	}
-	return error;
+	kn->kn_status &= ~KN_DETACHED;
+	return 0;
 }
 
 static void proc_detach(struct knote *kn)
@@ -476,7 +478,7 @@ static void proc_taken(struct knote *kn, const struct kq_event *kev)
 	struct proc_watch *watch = kn->kn_hook;
 
 	if (kev->fflags & NOTE_CHILD && (watch->notes || watch->over))
-		kn->kn_status |= KN_ACTIVE;
+		kn->kn_state |= KN_ACTIVE;
 }
 
 /* What is asked for may change; what the queue's owner may know does not. */
@@ -502,10 +504,6 @@ static int proc_touch(struct knote *kn, struct kq_event *kev,
 		break;
 	case EVENT_PROCESS:
 		proc_taken(kn, kev);
-		break;
-	case EVENT_UNDO:
-		kn->kn_fflags |= kev->fflags;
-		kn->kn_data += kev->data;
 		break;
 	}
 	return error;

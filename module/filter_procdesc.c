@@ -186,9 +186,12 @@ static int procdesc_attach(struct knote *kn)
 	kn->kn_hook = procdesc;
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	error = procdesc_watch(kn, procdesc);
-	if (error)
+	if (error) {
 		kfree_rcu(procdesc, rcu);
-	return error;
+		return error;
+	}
+	kn->kn_status &= ~KN_DETACHED;
+	return 0;
 }
 
 static void procdesc_detach(struct knote *kn)

@@ -121,9 +121,12 @@ static int signal_attach(struct knote *kn)
 	else
 		hlist_add_head_rcu(&kn->kn_node, bucket);
 	raw_spin_unlock_irqrestore(lock, flags);
-	if (error)
+	if (error) {
 		put_pid(pid);
-	return error;
+		return error;
+	}
+	kn->kn_status &= ~KN_DETACHED;
+	return 0;
 }
 
 static void signal_detach(struct knote *kn)

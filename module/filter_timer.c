@@ -163,6 +163,7 @@ static int timer_attach(struct knote *kn)
 		kn->kn_flags |= EV_CLEAR;
 	kn->kn_hook = timer;
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	kn->kn_status &= ~KN_DETACHED;
 	return 0;
 }
 
@@ -189,7 +190,7 @@ static int timer_restart(struct knote *kn, const struct kq_event *kev)
 	timer_setup_clock(timer, kev->fflags);
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	knote_dequeue(kn);
-	kn->kn_status &= ~KN_ACTIVE;
+	kn->kn_state &= ~KN_ACTIVE;
 	kn->kn_data = 0;
 	kn->kn_sfflags = kev->fflags;
 	kn->kn_sdata = kev->data;
@@ -201,16 +202,8 @@ static int timer_restart(struct knote *kn, const struct kq_event *kev)
 static int timer_touch(struct knote *kn, struct kq_event *kev,
 		       enum event_touch type)
 {
-	switch (type) {
-	case EVENT_REGISTER:
-		return kev->flags & EV_ADD ? timer_restart(kn, kev) : 0;
-	case EVENT_PROCESS:
-		break;
-	case EVENT_UNDO:
-		if (kn->kn_flags & EV_CLEAR)
-			kn->kn_data += kev->data;
-		break;
-	}
+	if (type == EVENT_REGISTER && kev->flags & EV_ADD)
+		return timer_restart(kn, kev);
 	return 0;
 }
 

@@ -12,6 +12,7 @@ static int user_attach(struct knote *kn)
 {
 	kn->kn_hookid = !!(kn->kn_sfflags & NOTE_TRIGGER);
 	kn->kn_sfflags &= NOTE_FFLAGSMASK;
+	kn->kn_status &= ~KN_DETACHED;
 	return 0;
 }
 
@@ -65,16 +66,20 @@ static int user_touch(struct knote *kn, struct kq_event *kev,
 		if (kn->kn_flags & EV_CLEAR)
 			kn->kn_hookid = 0;
 		break;
-	case EVENT_UNDO:
-		kn->kn_hookid = 1;
-		break;
 	}
 	return 0;
 }
 
+static void user_undo(struct knote *kn, const struct kq_event *kev)
+{
+	kn->kn_hookid = 1;
+}
+
 const struct filterops user_filtops = {
+	.f_flags	= FILTER_ATOMIC,
 	.f_attach	= user_attach,
 	.f_detach	= user_detach,
 	.f_event	= user_event,
 	.f_touch	= user_touch,
+	.f_undo		= user_undo,
 };

@@ -503,6 +503,7 @@ static int read_attach(struct knote *kn)
 		return error;
 	}
 	kn->kn_hook = watch;
+	kn->kn_status &= ~KN_DETACHED;
 	if (read_due(kn, &data))
 		knote_fire(kn);
 	return 0;
@@ -587,6 +588,7 @@ static int vnode_attach(struct knote *kn)
 		return error;
 	}
 	kn->kn_hook = watch;
+	kn->kn_status &= ~KN_DETACHED;
 	return 0;
 }
 

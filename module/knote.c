@@ -18,6 +18,8 @@
 #include <linux/slab.h>
 
 #include "compat/fdtable.h"
+#include "filter.h"
+#include "knlist.h"
 #include "knote.h"
 #include "limits.h"
 #include "table.h"
@@ -63,8 +65,8 @@ void knote_exit(void)
 	table_destroy(&knotes);
 }
 
-static struct hlist_head *file_bucket(struct file *fp,
-				      struct files_struct *files)
+static struct hlist_head *file_bucket(const struct file *fp,
+				      const struct files_struct *files)
 {
 	return table_bucket(&knotes, (unsigned long)fp, (unsigned long)files);
 }
@@ -85,16 +87,17 @@ static struct hlist_head *knote_bucket(const struct knote *kn)
 
 /**
  * knote_alloc_stock - a knote that is nobody's yet
+ * @gfp: how to allocate it
  *
  * For filters that make knotes where nothing can be allocated: they fill in
  * kn_kq and charge it with knote_charge().
  *
- * Context: process, may sleep.
+ * Context: as @gfp allows.
  * Return: the knote, or NULL.
  */
-struct knote *knote_alloc_stock(void)
+struct knote *knote_alloc_stock(gfp_t gfp)
 {
-	struct knote *kn = kmem_cache_zalloc(knote_cache, GFP_KERNEL);
+	struct knote *kn = kmem_cache_zalloc(knote_cache, gfp);
 
 	if (kn)
 		INIT_LIST_HEAD(&kn->kn_tqe);
@@ -125,15 +128,15 @@ int knote_charge(struct kqueue *kq)
 /**
  * knote_alloc - a new knote, charged to its queue's user
  * @kq: the queue
+ * @gfp: how to allocate it
  *
- * Context: process, may sleep.
+ * Context: as @gfp allows.
  * Return: the knote, claimed and not yet published, or an ERR_PTR(-ENOMEM).
  */
-struct knote *knote_alloc(struct kqueue *kq)
+struct knote *knote_alloc(struct kqueue *kq, gfp_t gfp)
 {
-	struct knote *kn;
+	struct knote *kn = knote_alloc_stock(gfp);
 
-	kn = knote_alloc_stock();
 	if (!kn)
 		return ERR_PTR(-ENOMEM);
 	if (knote_charge(kq)) {
@@ -141,7 +144,8 @@ struct knote *knote_alloc(struct kqueue *kq)
 		return ERR_PTR(-ENOMEM);
 	}
 	kn->kn_kq = kq;
-	kn->kn_status = KN_CLAIMED | KN_DETACHED;
+	kn->kn_status = KN_DETACHED;
+	kn->kn_state = KN_CLAIMED;
 	return kn;
 }
 
@@ -240,7 +244,7 @@ void knote_enqueue(struct knote *kn)
 {
 	struct kqueue *kq = kn->kn_kq;
 
-	kn->kn_status |= KN_QUEUED;
+	kn->kn_state |= KN_QUEUED;
 	kq->count++;
 	kq->listed++;
 	kq->seq++;
@@ -256,9 +260,9 @@ void knote_dequeue(struct knote *kn)
 {
 	struct kqueue *kq = kn->kn_kq;
 
-	if (!(kn->kn_status & KN_QUEUED))
+	if (!(kn->kn_state & KN_QUEUED))
 		return;
-	kn->kn_status &= ~KN_QUEUED;
+	kn->kn_state &= ~KN_QUEUED;
 	kq->count--;
 	if (!list_empty(&kn->kn_tqe)) {
 		list_del_init(&kn->kn_tqe);
@@ -275,8 +279,8 @@ void knote_dequeue(struct knote *kn)
 void knote_activate(struct knote *kn)
 {
 	lockdep_assert_held(&kn->kn_kq->lock);
-	kn->kn_status |= KN_ACTIVE;
-	if (!(kn->kn_status &
+	kn->kn_state |= KN_ACTIVE;
+	if (!(kn->kn_state &
 	      (KN_QUEUED | KN_DISABLED | KN_CLAIMED | KN_DYING)))
 		knote_enqueue(kn);
 }
@@ -311,17 +315,19 @@ bool knote_unclaim(struct knote *kn)
 
 	lockdep_assert_held(&kq->lock);
 	kq->claim_seq++;
-	if (kn->kn_status & KN_DYING)
+	if (kn->kn_state & KN_DYING)
 		return true;
-	kn->kn_status &= ~KN_CLAIMED;
-	if (kn->kn_status & KN_QUEUED) {
+	kn->kn_state &= ~KN_CLAIMED;
+	if (kn->kn_state & KN_LISTED && kn->kn_status & KN_DETACHED)
+		knlist_release(kn);
+	if (kn->kn_state & KN_QUEUED) {
 		/* A scanner met it and left it to us. */
 		if (list_empty(&kn->kn_tqe)) {
 			list_add_tail(&kn->kn_tqe, &kq->ready);
 			kq->listed++;
 			kqueue_wake_sleeper(kq);
 		}
-	} else if ((kn->kn_status & (KN_ACTIVE | KN_DISABLED)) == KN_ACTIVE) {
+	} else if ((kn->kn_state & (KN_ACTIVE | KN_DISABLED)) == KN_ACTIVE) {
 		knote_enqueue(kn);
 	}
 	return false;
@@ -338,17 +344,17 @@ bool knote_kill(struct knote *kn)
 	raw_spinlock_t *lock = table_lock(&knotes, knote_bucket(kn));
 
 	lockdep_assert_held(&kn->kn_kq->lock);
-	if (kn->kn_status & KN_DYING)
+	if (kn->kn_state & KN_DYING)
 		return false;
 	knote_dequeue(kn);
 	list_del(&kn->kn_link);
 	raw_spin_lock(lock);
 	hlist_del_rcu(&kn->kn_hash);
 	raw_spin_unlock(lock);
-	kn->kn_status |= KN_DYING;
-	if (kn->kn_status & KN_CLAIMED)
+	kn->kn_state |= KN_DYING;
+	if (kn->kn_state & KN_CLAIMED)
 		return false;
-	kn->kn_status |= KN_CLAIMED;
+	kn->kn_state |= KN_CLAIMED;
 	return true;
 }
 
@@ -378,10 +384,12 @@ void knote_fput(struct file *fp)
  */
 void knote_drop(struct knote *kn)
 {
-	if (!(kn->kn_status & KN_DETACHED))
+	if (!(READ_ONCE(kn->kn_status) & KN_DETACHED))
 		kn->kn_fop->f_detach(kn);
+	knlist_leave(kn);
 	if (kn->kn_fp)
 		knote_fput(kn->kn_fp);
+	filter_put(kn->kn_filter);
 	knote_free(kn);
 }
 
@@ -414,12 +422,13 @@ void knote_drop_later(struct knote *kn)
  */
 static void knote_drop_closed(struct knote *kn)
 {
-	bool later = kn->kn_fop->f_flags & FILTER_DETACH_LATER;
+	const struct filterops *fops = kn->kn_fop;
 
-	if (later) {
+	if (fops->f_flags & FILTER_DETACH_LATER) {
 		fput(kn->kn_fp);
 		kn->kn_fp = NULL;
-	} else if (kn->kn_status & KN_DETACHED || kn->kn_fop->f_detach_try(kn)) {
+	} else if (fops->f_detach_try &&
+		   (kn->kn_status & KN_DETACHED || fops->f_detach_try(kn))) {
 		fput(kn->kn_fp);
 		knote_free(kn);
 		return;
@@ -441,6 +450,35 @@ bool knote_slot_lost(const struct knote *kn, struct files_struct *files)
 {
 	return kq_slot_file(files, kn->kn_id) != kn->kn_fp ||
 	       atomic_read(&files->count) == 0;
+}
+
+/**
+ * knote_of_slot - some knote of a descriptor
+ * @fp: its file, which the caller keeps alive
+ * @files: its table, not used
+ * @kev: has the descriptor; where the knote's filter goes
+ *
+ * Return: the knote's queue, a reference held, or NULL where there is no knote.
+ */
+struct kqueue *knote_of_slot(struct file *fp, const struct files_struct *files,
+			     struct kq_event *kev)
+{
+	struct hlist_head *bucket = file_bucket(fp, files);
+	struct kqueue *kq = NULL;
+	struct knote *kn;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(kn, bucket, kn_hash) {
+		if (kn->kn_fp != fp || kn->kn_kq->files != files ||
+		    kn->kn_id != kev->ident ||
+		    !refcount_inc_not_zero(&kn->kn_kq->refs))
+			continue;
+		kev->filter = kn->kn_filter;
+		kq = kn->kn_kq;
+		break;
+	}
+	rcu_read_unlock();
+	return kq;
 }
 
 /**

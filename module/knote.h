@@ -12,9 +12,9 @@ int knote_init(void);
 void knote_flush(void);
 void knote_exit(void);
 
-struct knote *knote_alloc(struct kqueue *kq);
+struct knote *knote_alloc(struct kqueue *kq, gfp_t gfp);
 void knote_free(struct knote *kn);
-struct knote *knote_alloc_stock(void);
+struct knote *knote_alloc_stock(gfp_t gfp);
 void knote_free_stock(struct knote *kn);
 int knote_charge(struct kqueue *kq);
 
@@ -34,6 +34,8 @@ void knote_drop_later(struct knote *kn);
 void knote_fput(struct file *fp);
 
 bool knote_slot_lost(const struct knote *kn, struct files_struct *files);
+struct kqueue *knote_of_slot(struct file *fp, const struct files_struct *files,
+			     struct kq_event *kev);
 void knote_fdclose_table(struct file *fp, struct files_struct *files);
 
 #endif /* _KQUEUE_KNOTE_H */

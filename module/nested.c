@@ -68,7 +68,7 @@ static bool nested_news(const struct nested *nd)
 /* Whether news on a watch would make the outer queue ready. */
 static bool nested_counts(const struct nested *nd)
 {
-	return !(READ_ONCE(nd->kn->kn_status) &
+	return !(READ_ONCE(nd->kn->kn_state) &
 		 (KN_QUEUED | KN_DISABLED | KN_DYING));
 }
 
@@ -233,6 +233,7 @@ static int nested_attach(struct knote *kn)
 	raw_spin_unlock_irqrestore(&nd->inner->lock, flags);
 
 	add_wait_queue(&nd->inner->pollers, &nd->wait);
+	kn->kn_status &= ~KN_DETACHED;
 	if (READ_ONCE(nd->inner->count) || kqueue_ahead(nd->inner))
 		knote_fire(kn);
 	return 0;
@@ -277,12 +278,9 @@ static void nested_forget(struct nested *nd)
 	nd->seen = READ_ONCE(nd->inner->seq) - 1;
 }
 
-static int nested_touch(struct knote *kn, struct kq_event *kev,
-			enum event_touch type)
+static void nested_undo(struct knote *kn, const struct kq_event *kev)
 {
-	if (type == EVENT_UNDO)
-		nested_forget(kn->kn_hook);
-	return 0;
+	nested_forget(kn->kn_hook);
 }
 
 /*
@@ -316,5 +314,5 @@ const struct filterops queue_filtops = {
 	.f_detach	= nested_detach,
 	.f_detach_try	= nested_detach_try,
 	.f_sample	= nested_sample,
-	.f_touch	= nested_touch,
+	.f_undo		= nested_undo,
 };

@@ -80,7 +80,6 @@ bool kqueue_owned(const struct kqueue *kq);
 void kqueue_drain(struct kqueue *kq);
 void kqueue_put(struct kqueue *kq);
 
-int kqueue_register(struct kqueue *kq, struct kq_event *kev);
 int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call);
 
 void kqueue_wake_sleeper(struct kqueue *kq);

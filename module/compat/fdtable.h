@@ -7,6 +7,7 @@
 #include <linux/file.h>
 #include <linux/net.h>
 #include <linux/nospec.h>
+#include <linux/sched/task.h>
 #include <linux/version.h>
 
 /*
@@ -23,6 +24,28 @@ static inline struct file *kq_slot_file(struct files_struct *files,
 	if (fd >= fdt->max_fds)
 		return NULL;
 	return rcu_dereference_raw(fdt->fd[array_index_nospec(fd, fdt->max_fds)]);
+}
+
+/* A thread's descriptor, which need not be the caller's; not O_PATH. */
+static inline struct file *kq_fget_task(struct task_struct *task,
+					unsigned int fd)
+{
+	struct files_struct *files;
+	struct file *file = NULL;
+
+	task_lock(task);
+	files = task->files;
+	if (files) {
+		spin_lock(&files->file_lock);
+		file = kq_slot_file(files, fd);
+		if (file && !(file->f_mode & FMODE_PATH))
+			get_file(file);
+		else
+			file = NULL;
+		spin_unlock(&files->file_lock);
+	}
+	task_unlock(task);
+	return file;
 }
 
 static inline struct socket *kq_sock_from_file(struct file *file)

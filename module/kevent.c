@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kevent(2): changes applied in order, then events taken.
+ */
+#include <linux/sched/signal.h>
+#include <linux/time64.h>
+#include <linux/uaccess.h>
+
+#include "register.h"
+#include "scan.h"
+
+/* How many changes are read at a time. */
+#define BATCH	16
+
+static int deadline_get(struct kq_deadline *deadline, u64 timeout)
+{
+	struct timespec64 ts;
+
+	*deadline = (struct kq_deadline){ 0 };
+	if (!timeout)
+		return 0;
+	if (get_timespec64(&ts, u64_to_user_ptr(timeout)))
+		return -EFAULT;
+	if (ts.tv_sec < 0 || (unsigned long)ts.tv_nsec >= NSEC_PER_SEC)
+		return -EINVAL;
+	if (!ts.tv_sec && !ts.tv_nsec) {
+		deadline->poll = true;
+	} else if (ts.tv_sec <= INT_MAX) {
+		deadline->at = ktime_add_safe(ktime_get(),
+					      timespec64_to_ktime(ts));
+		deadline->expires = &deadline->at;
+	}
+	return 0;
+}
+
+/**
+ * struct kq_report - entries about changes, in eventlist
+ * @eventlist: where the next entry goes
+ * @room: how many more fit there
+ * @count: how many there are
+ */
+struct kq_report {
+	struct kq_event __user	*eventlist;
+	int			room;
+	int			count;
+};
+
+/*
+ * Returns whether there was room.  As in BSD, an entry counts whether or not
+ * its address was good.
+ */
+static bool report_change(struct kq_report *report, struct kq_event *kev,
+			  int error)
+{
+	if (!report->room)
+		return false;
+	kev->flags = EV_ERROR;
+	kev->data = -error;
+	report->room--;
+	report->count++;
+	if (copy_to_user(report->eventlist++, kev, sizeof(*kev)))
+		pr_debug("%s[%d]: no eventlist\n", current->comm, current->pid);
+	return true;
+}
+
+/* What a program cannot say, and what is padding in its struct kevent. */
+static void change_clean(struct kq_event *kev, bool narrow)
+{
+	kev->flags &= ~EV_SYSFLAGS;
+	if (narrow) {
+		kev->ident = (u32)kev->ident;
+		kev->udata = (u32)kev->udata;
+	}
+}
+
+/*
+ * Apply the changes in order.  Returns 1 when all were applied, 0 when an
+ * EV_RECEIPT found no room and ends the call, or a negative errno.
+ */
+static int kqueue_change(struct kqueue *kq, const struct kq_kevent *call,
+			 struct kq_report *report)
+{
+	const struct kq_event __user *changelist;
+	int i, n, error, nchanges = call->nchanges;
+	struct kq_event kev[BATCH];
+
+	changelist = u64_to_user_ptr(call->changelist);
+	for (; nchanges > 0; nchanges -= n, changelist += n) {
+		n = min(nchanges, BATCH);
+		if (copy_from_user(kev, changelist, n * sizeof(*kev)))
+			return -EFAULT;
+		for (i = 0; i < n; i++) {
+			if (!kev[i].filter)
+				continue;
+			change_clean(&kev[i], call->flags & KQ_CALL_NARROW);
+			error = kqueue_register(kq, &kev[i], current, true);
+			if ((error || kev[i].flags & EV_RECEIPT) &&
+			    !report_change(report, &kev[i], error))
+				return error;
+		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 1;
+}
+
+/**
+ * kqueue_kevent - kevent(2)
+ * @kq: the queue
+ * @call: its arguments
+ *
+ * Context: process, a thread of the queue's owner; may sleep.
+ * Return: the number of entries stored, or a negative errno.
+ */
+int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call)
+{
+	struct kq_report report = {
+		.eventlist = u64_to_user_ptr(call->eventlist),
+		.room = call->nevents,
+	};
+	struct kq_deadline deadline;
+	int error;
+
+	if (call->nchanges < 0 || call->nevents < 0 || call->reserved ||
+	    call->flags & ~KQ_CALL_NARROW)
+		return -EINVAL;
+	if (call->nevents) {
+		error = deadline_get(&deadline, call->timeout);
+		if (error)
+			return error;
+	}
+	error = kqueue_change(kq, call, &report);
+	if (error <= 0)
+		return error;
+	if (report.count || !call->nevents)
+		return report.count;
+	return kqueue_wait(kq, report.eventlist, call->nevents, &deadline);
+}

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changes: knotes added, modified and deleted.
+ */
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/sched/signal.h>
+
+#include "compat/fdtable.h"
+#include "filter.h"
+#include "knlist.h"
+#include "knote.h"
+#include "register.h"
+
+/* What a module's filter returned, where it should have been 0 or an errno. */
+static int filter_error(int error)
+{
+	return error > 0 || error < -MAX_ERRNO ? -EINVAL : error;
+}
+
+/* Ask a claimed, enabled knote whether it has something to report. */
+static bool knote_ready(struct knote *kn)
+{
+	struct kqueue *kq = kn->kn_kq;
+	struct kq_event ev;
+	struct knlist *knl;
+	unsigned long flags;
+	bool ready;
+
+	if (kn->kn_fop->f_sample)
+		return kn->kn_fop->f_sample(kn, &ev, NULL) > 0;
+	knl = knlist_lock(kn);
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	ready = !(kn->kn_state & KN_DYING) &&
+		(knote_orphaned(kn) || knote_fires(kn, 0));
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	knlist_unlock(knl);
+	return ready;
+}
+
+/* Let go of a knote after a change to it. */
+static void knote_settle(struct knote *kn, bool ready)
+{
+	struct kqueue *kq = kn->kn_kq;
+	unsigned long flags;
+	bool dead;
+
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	if (ready)
+		kn->kn_state |= KN_ACTIVE;
+	dead = knote_unclaim(kn);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	kqueue_wake_claims(kq);
+	if (dead)
+		knote_drop(kn);
+}
+
+/* Take back a knote that was published and claimed by the caller. */
+static void knote_withdraw(struct knote *kn)
+{
+	struct kqueue *kq = kn->kn_kq;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	knote_kill(kn);
+	knote_unclaim(kn);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	kqueue_wake_claims(kq);
+	knote_drop(kn);
+}
+
+static bool slot_kept(struct knote *kn, struct files_struct *files)
+{
+	bool kept;
+
+	spin_lock(&files->file_lock);
+	kept = !knote_slot_lost(kn, files);
+	spin_unlock(&files->file_lock);
+	return kept;
+}
+
+/* See fdclose.c for why the slot is read again. */
+static bool knote_slot_kept(struct knote *kn, struct task_struct *td)
+{
+	bool kept;
+
+	if (td == current)
+		return slot_kept(kn, td->files);
+	task_lock(td);
+	kept = td->files && slot_kept(kn, td->files);
+	task_unlock(td);
+	return kept;
+}
+
+/* Attach a published knote, evaluate it and let go of it. */
+static int knote_attach(struct knote *kn, struct task_struct *td)
+{
+	int error = -EBADF;
+	bool ready;
+
+	if (!kn->kn_fp || knote_slot_kept(kn, td))
+		error = filter_error(kn->kn_fop->f_attach(kn));
+	if (error) {
+		knlist_leave(kn);
+		kn->kn_status = KN_DETACHED;
+		knote_withdraw(kn);
+		return error;
+	}
+	/* One that samples has done so when it attached. */
+	ready = !kn->kn_fop->f_sample &&
+		!(READ_ONCE(kn->kn_state) & KN_DISABLED) && knote_ready(kn);
+	knote_settle(kn, ready);
+	return 0;
+}
+
+/* Set up a knote from the change that adds it. */
+static void knote_fill(struct knote *kn, const struct kq_event *kev,
+		       const struct filterops *fops, struct file *fp)
+{
+	kn->kn_fop = fops;
+	kn->kn_fp = fp;
+	kn->kn_sfflags = kev->fflags;
+	kn->kn_sdata = kev->data;
+	kn->kn_kevent = *kev;
+	kn->kn_fflags = 0;
+	kn->kn_data = 0;
+	kn->kn_flags &= EV_ONESHOT | EV_CLEAR | EV_RECEIPT | EV_DISPATCH |
+			EV_SYSFLAGS;
+	if (kev->flags & EV_DISABLE)
+		kn->kn_state |= KN_DISABLED;
+}
+
+/* What a change does besides its filter's part.  Queue locked. */
+static void knote_change(struct knote *kn, const struct kq_event *kev)
+{
+	if (!(kev->flags & EV_KEEPUDATA))
+		kn->kn_udata = kev->udata;
+	if (!filter_touches(kn->kn_fop)) {
+		kn->kn_sfflags = kev->fflags;
+		kn->kn_sdata = kev->data;
+	}
+	if (kev->flags & EV_FORCEONESHOT) {
+		kn->kn_flags |= EV_ONESHOT;
+		kn->kn_state |= KN_ACTIVE | KN_FORCED;
+	}
+	if (kev->flags & EV_ENABLE) {
+		kn->kn_state &= ~KN_DISABLED;
+	} else if (kev->flags & EV_DISABLE) {
+		knote_dequeue(kn);
+		kn->kn_state |= KN_DISABLED;
+	}
+}
+
+/* Let a filter have its say on a change to a knote. */
+static int filter_change(struct knote *kn, struct kq_event *kev)
+{
+	const struct filterops *fops = kn->kn_fop;
+	struct knlist *knl;
+	int error = 0;
+
+	if (filter_touches(fops)) {
+		knl = knlist_lock(kn);
+		if (!knote_orphaned(kn))
+			error = fops->f_touch(kn, kev, EVENT_REGISTER);
+		knlist_unlock(knl);
+	} else if (fops->f_change && !knote_orphaned(kn)) {
+		error = fops->f_change(kn, kev);
+	}
+	return filter_error(error);
+}
+
+/* Change a knote that the caller has claimed. */
+static int knote_modify(struct knote *kn, struct kq_event *kev)
+{
+	struct kqueue *kq = kn->kn_kq;
+	unsigned long flags;
+	bool disabled;
+	int error;
+
+	error = filter_change(kn, kev);
+	if (error) {
+		knote_settle(kn, false);
+		return error;
+	}
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	knote_change(kn, kev);
+	disabled = kn->kn_state & KN_DISABLED;
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	knote_settle(kn, !disabled && knote_ready(kn));
+	return 0;
+}
+
+static struct file *kqueue_ident_file(struct kqueue *kq, u64 ident,
+				      struct task_struct *td)
+{
+	struct file *fp = NULL;
+
+	if (ident <= INT_MAX)
+		fp = td == current ? fget(ident) : kq_fget_task(td, ident);
+	if (!fp)
+		return ERR_PTR(-EBADF);
+	if (file_kqueue(fp) == kq) {
+		knote_fput(fp);
+		return ERR_PTR(-EINVAL);
+	}
+	return fp;
+}
+
+/*
+ * Find the knote of a change and claim it; or publish @new, if there is one,
+ * in its place.  Returns the knote, or an error.  The knote is claimed, but
+ * for EV_DELETE it is killed, and the caller's to drop.
+ */
+static struct knote *kqueue_claim(struct kqueue *kq, const struct kq_event *kev,
+				  struct file *fp, struct knote *new,
+				  bool waitok)
+{
+	unsigned long flags;
+	unsigned int seq;
+	struct knote *kn;
+	int error;
+
+again:
+	raw_spin_lock_irqsave(&kq->lock, flags);
+	error = -EBADF;
+	if (kq->dead)
+		goto out_unlock;
+	kn = knote_find(kq, fp, kev);
+	if (kn && kn->kn_state & KN_CLAIMED) {
+		error = -EAGAIN;
+		if (!waitok)
+			goto out_unlock;
+		seq = kq->claim_seq;
+		raw_spin_unlock_irqrestore(&kq->lock, flags);
+		if (wait_event_killable(kq->claims,
+					READ_ONCE(kq->claim_seq) != seq))
+			return ERR_PTR(-EINTR);
+		goto again;
+	}
+	if (kn) {
+		if (kev->flags & EV_DELETE)
+			knote_kill(kn);
+		kn->kn_state |= KN_CLAIMED;
+	} else if (new) {
+		error = knote_publish(new);
+		if (error)
+			goto out_unlock;
+		kn = new;
+	} else {
+		error = -ENOENT;
+		goto out_unlock;
+	}
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	return kn;
+
+out_unlock:
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	return ERR_PTR(error);
+}
+
+/*
+ * kqueue_register() for a filter that is there.  Returns whether @fops now
+ * belong to a new knote, in @error how it went.
+ */
+static bool register_filter(struct kqueue *kq, struct kq_event *kev,
+			    const struct filterops *fops,
+			    struct task_struct *td, bool waitok, int *error)
+{
+	gfp_t gfp = waitok ? GFP_KERNEL : GFP_NOWAIT | __GFP_NOWARN;
+	struct knote *kn, *new = NULL;
+	struct file *fp = NULL;
+
+	*error = 0;
+	if (fops->f_isfd) {
+		fp = kqueue_ident_file(kq, kev->ident, td);
+		if (IS_ERR(fp)) {
+			*error = PTR_ERR(fp);
+			return false;
+		}
+	}
+	kn = kqueue_claim(kq, kev, fp, NULL, waitok);
+	if (kn == ERR_PTR(-ENOENT) && kev->flags & EV_ADD) {
+		new = knote_alloc(kq, gfp);
+		if (IS_ERR(new)) {
+			kn = new;
+			new = NULL;
+		} else {
+			knote_fill(new, kev, fops, fp);
+			kn = kqueue_claim(kq, kev, fp, new, waitok);
+		}
+	}
+	if (IS_ERR(kn)) {
+		*error = PTR_ERR(kn);
+	} else if (kn == new) {
+		kev->fflags = 0;	/* as BSD reports it */
+		*error = knote_attach(kn, td);	/* owns the file now */
+		return true;
+	} else if (kev->flags & EV_DELETE) {
+		knote_drop(kn);
+	} else {
+		*error = knote_modify(kn, kev);
+	}
+	if (new)
+		knote_free(new);
+	if (fp)
+		knote_fput(fp);
+	return false;
+}
+
+/**
+ * kqueue_register - apply one change
+ * @kq: the queue
+ * @kev: the change; its fflags are cleared when a knote is made of it
+ * @td: a thread that owns the queue
+ * @waitok: whether the caller may sleep
+ *
+ * Context: process.
+ * Return: 0 or a negative errno, as kevent(2) reports it; -EAGAIN where it had
+ * to sleep and @waitok is false.
+ */
+int kqueue_register(struct kqueue *kq, struct kq_event *kev,
+		    struct task_struct *td, bool waitok)
+{
+	const struct filterops *fops;
+	int error;
+
+	if ((kev->flags & EV_ENABLE && kev->flags & EV_DISABLE) ||
+	    (kev->flags & EV_ADD && kev->flags & EV_KEEPUDATA))
+		return -EINVAL;
+	fops = filter_get(kev->filter);
+	if (IS_ERR(fops))
+		return PTR_ERR(fops);
+	if (!fops)
+		return kev->flags & EV_ADD ? -ENXIO : -ENOENT;
+	if (!waitok && !(fops->f_flags & FILTER_ATOMIC))
+		error = -EAGAIN;
+	else if (register_filter(kq, kev, fops, td, waitok, &error))
+		return error;
+	filter_put(kev->filter);
+	return error;
+}
+
+/**
+ * kqfd_register - apply a change to the queue behind a descriptor
+ * @fd: the descriptor, of @td
+ * @kev: the change, as a program would make it; the bits of EV_SYSFLAGS are
+ *	kept, for the filter to see
+ * @td: a thread of the process that owns the queue, which lives; it need not be
+ *	the calling one, which may be a kernel thread
+ * @waitok: whether the caller may sleep; if not, only filters with FILTER_ATOMIC
+ *	will do
+ *
+ * The filter's ->f_attach runs in the calling thread.
+ *
+ * Context: process, interrupts on; may sleep if @waitok.
+ * Return: 0; -EBADF where @fd is not a queue that the process of @td owns;
+ * -EAGAIN where it had to sleep and may not; or what kevent(2) may report.
+ */
+int kqfd_register(int fd, struct kq_event *kev, struct task_struct *td,
+		  int waitok)
+{
+	struct file *file = kq_fget_task(td, fd);
+	int error = -EBADF;
+	struct kqueue *kq;
+
+	if (!file)
+		return -EBADF;
+	kq = file_kqueue(file);
+	if (kq && kq->files == READ_ONCE(td->files))
+		error = kqueue_register(kq, kev, td, waitok);
+	knote_fput(file);
+	return error;
+}
+EXPORT_SYMBOL_GPL(kqfd_register);
+
+/**
+ * knote_fdclose - remove all knotes of a descriptor, unseen
+ * @td: a thread of the process whose descriptor it is, which lives
+ * @fd: the descriptor, which the caller keeps from being closed
+ *
+ * For descriptors that go without being closed: a close does this by itself.
+ * No event of those knotes is on its way when it returns, unless the calling
+ * thread is being killed.
+ *
+ * Context: process, may sleep; no lock held.
+ */
+void knote_fdclose(struct task_struct *td, int fd)
+{
+	struct kq_event kev = { .ident = fd, .flags = EV_DELETE };
+	struct file *file = kq_fget_task(td, fd);
+	struct knote *kn = NULL;
+	struct kqueue *kq;
+
+	if (!file)
+		return;
+	while (kn != ERR_PTR(-EINTR)) {
+		kq = knote_of_slot(file, READ_ONCE(td->files), &kev);
+		if (!kq)
+			break;
+		kn = kqueue_claim(kq, &kev, file, NULL, true);
+		if (!IS_ERR(kn))
+			knote_drop(kn);
+		kqueue_put(kq);
+		cond_resched();
+	}
+	knote_fput(file);
+}
+EXPORT_SYMBOL_GPL(knote_fdclose);

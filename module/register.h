@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _KQUEUE_REGISTER_H
+#define _KQUEUE_REGISTER_H
+
+#include "queue.h"
+
+int kqueue_register(struct kqueue *kq, struct kq_event *kev,
+		    struct task_struct *td, bool waitok);
+
+#endif /* _KQUEUE_REGISTER_H */
