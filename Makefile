@@ -8,11 +8,12 @@
 # make style     what the tools say about the sources
 # make clean
 #
+# demo, check and shell take KERNEL=, a name from vm/fetch: 5.10, 6.1, 6.12-rt, ...
 # What is built is in build/, kernels for the guests in $KQ_CACHE.
 
 RELEASE	:= $(shell uname -r)
 KDIR	?= /lib/modules/$(RELEASE)/build
-K	?= 6.1
+KERNEL	?= 6.1
 VM	:= selftests/vm
 
 .PHONY: all module lib examples demo check shell style clean
@@ -39,7 +40,7 @@ examples: lib
 demo:
 	@$(VM)/need lib vm demo
 	@$(MAKE) --no-print-directory examples
-	@$(VM)/run --kernel $(K) -- examples/demo build/examples
+	@$(VM)/run --kernel $(KERNEL) -- examples/demo build/examples
 
 check:
 	@$(VM)/need lib vm check
@@ -47,11 +48,12 @@ check:
 	@$(MAKE) --no-print-directory -C lib O=../build/lib32 CFLAGS='-O2 -g -m32'
 	@source=$$($(VM)/fetch source-6.1) && \
 	$(MAKE) --no-print-directory -C selftests \
-		KSELFTEST="$$source/tools/testing/selftests" check
+		KSELFTEST="$$source/tools/testing/selftests" \
+		RUN="--kernel $(KERNEL) $(RUN)" check
 
 shell:
 	@$(VM)/need vm
-	@$(VM)/run --kernel $(K) --shell -- bash -i
+	@$(VM)/run --kernel $(KERNEL) --shell -- bash -i
 
 style:
 	@$(VM)/need lib vm style
