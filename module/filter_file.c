@@ -318,7 +318,8 @@ static int file_attach(struct knote *kn)
 	if (amount_never_blocks(kn->kn_fp, object))
 		kn->kn_fop = &file_noblock_filtops;
 	init_poll_funcptr(&at.pt, file_queue);
-	at.pt._key = file_events(kn);
+	/* A pipe that is not empty tells of more only to those who say this. */
+	at.pt._key = file_events(kn) | (kn->kn_flags & EV_CLEAR ? EPOLLET : 0);
 	mask = vfs_poll(kn->kn_fp, &at.pt);
 	if (!at.error && kn->kn_filter == EVFILT_WRITE &&
 	    object == OBJECT_PIPE && kn->kn_fp->f_mode & FMODE_WRITE &&

@@ -21,9 +21,9 @@
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/nsproxy.h>
-#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
+#include "compat/rtnl.h"
 #include "filter.h"
 #include "knote.h"
 
@@ -156,7 +156,7 @@ static int netdev_attach(struct knote *kn)
 	if (!link)
 		return -ENOMEM;
 	link->kn = kn;
-	error = rtnl_lock_killable();
+	error = kq_rtnl_lock_killable();
 	if (!error) {
 		error = link_add(link);
 		rtnl_unlock();

@@ -467,6 +467,7 @@ static struct watch *watch_begin(struct knote *kn)
 		return NULL;
 	raw_spin_lock_init(&watch->lock);
 	refcount_set(&watch->refs, 1);
+	kq_fsnotify_enable(kn->kn_fp);
 	watch->inode = file_inode(kn->kn_fp);
 	watch->kn = kn;
 	return watch;

@@ -5,10 +5,10 @@
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/pid.h>
-#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
+#include "compat/dumpable.h"
 #include "process.h"
 
 /**
@@ -50,11 +50,6 @@ static bool may_trace(const struct cred *cred, const struct cred *target)
 	       cap_raised(cred->cap_effective, CAP_SYS_PTRACE);
 }
 
-static bool is_dumpable(struct mm_struct *mm)
-{
-	return __get_dumpable(mm->flags) == SUID_DUMP_USER;
-}
-
 /**
  * process_access - whether the caller may look into a process
  * @task: its leader, which the caller keeps alive
@@ -74,7 +69,7 @@ int process_access(struct task_struct *task)
 		return 0;
 	mm = get_task_mm(task);
 	if (mm) {
-		allowed = is_dumpable(mm);
+		allowed = kq_dumpable(task, mm);
 		mmput(mm);
 	}
 	rcu_read_lock();
@@ -94,7 +89,7 @@ bool process_access_kept(const struct cred *cred)
 {
 	const struct cred *now = current_cred();
 
-	return (same_uids(cred, now) && is_dumpable(current->mm)) ||
+	return (same_uids(cred, now) && kq_dumpable(current, current->mm)) ||
 	       may_trace(cred, now);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Making an fsnotify group whose inodes may carry several of its marks. */
+/* An fsnotify group whose inodes may carry several of its marks; silent files. */
 #ifndef _KQUEUE_COMPAT_FSNOTIFY_H
 #define _KQUEUE_COMPAT_FSNOTIFY_H
 
@@ -24,6 +24,23 @@ static inline int kq_fsnotify_add_mark(struct fsnotify_mark *mark,
 	return fsnotify_add_inode_mark(mark, inode, 0);
 #else
 	return fsnotify_add_inode_mark(mark, inode, 1);
+#endif
+}
+
+/*
+ * From 6.14 on a file that is in no directory, as memfd_create() makes them, is
+ * made with its events off.  A file of fanotify's that is so, too, stays so.
+ */
+static inline void kq_fsnotify_enable(struct file *file)
+{
+#ifdef FMODE_NONOTIFY_PERM
+	spin_lock(&file->f_lock);
+	if (FMODE_FSNOTIFY_NONE(file->f_mode) &&
+	    file_inode(file)->i_sb->s_flags & SB_KERNMOUNT)
+		WRITE_ONCE(file->f_mode,
+			   (file->f_mode & ~FMODE_FSNOTIFY_MASK) |
+			   FMODE_NONOTIFY_PERM);
+	spin_unlock(&file->f_lock);
 #endif
 }
 
