@@ -55,7 +55,7 @@ int fdclose_init(void)
 	if (!error)
 		error = register_ftrace_function(&fdclose_ops);
 	if (error) {
-		ftrace_free_filter(&fdclose_ops);
+		kq_ftrace_free_filter(&fdclose_ops);
 		pr_err("cannot trace " HOOKED " (%d): CONFIG_DYNAMIC_FTRACE, ftrace_enabled=1?\n",
 		       error);
 	}
@@ -65,5 +65,5 @@ int fdclose_init(void)
 void fdclose_exit(void)
 {
 	unregister_ftrace_function(&fdclose_ops);
-	ftrace_free_filter(&fdclose_ops);
+	kq_ftrace_free_filter(&fdclose_ops);
 }

@@ -6,6 +6,7 @@
 #define _KQUEUE_QUEUE_H
 
 #include <linux/irq_work.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/swait.h>
 #include <linux/workqueue.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The first two arguments of a traced function. */
+/* The first two arguments of a traced function, and the end of the tracing. */
 #ifndef _KQUEUE_COMPAT_FTRACE_H
 #define _KQUEUE_COMPAT_FTRACE_H
 
@@ -42,5 +42,15 @@ static inline unsigned long kq_ftrace_arg(struct kq_ftrace_regs *fregs, unsigned
 }
 
 #endif
+
+/* Unregistered, it may as well have an empty filter as none. */
+static inline void kq_ftrace_free_filter(struct ftrace_ops *ops)
+{
+#ifdef KQ_FTRACE_FREE_FILTER
+	ftrace_free_filter(ops);
+#else
+	ftrace_set_filter(ops, NULL, 0, 1);
+#endif
+}
 
 #endif /* _KQUEUE_COMPAT_FTRACE_H */
