@@ -25,7 +25,8 @@ static inline size_t kq_copy_nofault(void __user *to, const void *from,
 static inline int kq_fault_in(void __user *to, size_t size)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 16, 0)
-	return fault_in_pages_writeable(to, size);
+	/* It writes wherever it is told to. */
+	return access_ok(to, size) ? fault_in_pages_writeable(to, size) : -EFAULT;
 #else
 	return fault_in_writeable(to, size) ? -EFAULT : 0;
 #endif
