@@ -20,6 +20,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "compat/wait.h"
 #include "filter.h"
 #include "knote.h"
 #include "process.h"
@@ -190,10 +191,11 @@ static int watch_publish(struct proc_watch *watch, unsigned int max)
 	return error;
 }
 
-static void watch_join(struct proc_watch *watch)
+/* An entry that never joined can be removed like any other. */
+static void watch_init(struct proc_watch *watch)
 {
 	init_waitqueue_func_entry(&watch->wait, proc_wake);
-	add_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
+	INIT_LIST_HEAD(&watch->wait.entry);
 }
 
 /*
@@ -218,6 +220,7 @@ static struct proc_watch *child_watch(struct proc_watch *parent,
 	kn->kn_sfflags = from->kn_sfflags;
 	kn->kn_state = KN_CLAIMED | KN_ACTIVE;
 	kn->kn_hook = watch;
+	watch_init(watch);
 	watch->pid = get_pid(pid);
 	watch->ns = get_pid_ns(parent->ns);
 	watch->parent = from->kn_id;
@@ -228,13 +231,16 @@ static struct proc_watch *child_watch(struct proc_watch *parent,
 	return watch;
 }
 
-/* Track a child, which does not run yet. */
+/*
+ * Track a child, which does not run yet.  On PREEMPT_RT it is not tracked when
+ * somebody else is at its wait_pidfd just now.
+ */
 static void proc_track(struct proc_watch *parent, struct pid *pid)
 {
 	struct kqueue *kq = parent->kn->kn_kq;
 	struct proc_watch *watch = NULL;
 	unsigned long flags;
-	bool dead;
+	bool joined, dead;
 
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	if (parent->kn->kn_sfflags & NOTE_TRACK && !parent->hidden &&
@@ -246,8 +252,12 @@ static void proc_track(struct proc_watch *parent, struct pid *pid)
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	if (!watch)
 		return;
-	watch_join(watch);
+	joined = kq_add_wait_try(&pid->wait_pidfd, &watch->wait);
 	raw_spin_lock_irqsave(&kq->lock, flags);
+	if (!joined) {
+		parent->notes |= NOTE_TRACKERR;
+		knote_kill(watch->kn);
+	}
 	dead = knote_unclaim(watch->kn);
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	kqueue_wake_claims(kq);
@@ -397,7 +407,8 @@ static int watch_start(struct proc_watch *watch)
 	error = watch_publish(watch, WATCHERS_MAX);
 	if (error)
 		return error;
-	watch_join(watch);
+	watch_init(watch);
+	add_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
 	if (process_exited(watch->pid, &status))
 		proc_over(watch, status);
 	rcu_read_lock();

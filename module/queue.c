@@ -97,7 +97,7 @@ struct kqueue *kqueue_create(void)
 	kq->files = current->files;
 	kq->cred = get_current_cred();
 	init_swait_queue_head(&kq->sleepers);
-	init_waitqueue_head(&kq->claims);
+	init_swait_queue_head(&kq->claims);
 	init_waitqueue_head(&kq->pollers);
 	init_irq_work(&kq->notify, kqueue_notify);
 	refcount_set(&kq->refs, 1);
@@ -167,9 +167,9 @@ void kqueue_wake_all(struct kqueue *kq)
 		irq_work_queue(&kq->notify);
 }
 
-/* Tell those who wait for a claim, after some were let go. */
+/* Tell those who wait for a claim, after some were let go.  Interrupts on. */
 void kqueue_wake_claims(struct kqueue *kq)
 {
-	if (wq_has_sleeper(&kq->claims))
-		wake_up_all(&kq->claims);
+	if (swq_has_sleeper(&kq->claims))
+		swake_up_all(&kq->claims);
 }

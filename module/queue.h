@@ -59,7 +59,7 @@ struct kqueue {
 	struct files_struct	*files;
 	bool			dead;
 	struct swait_queue_head	sleepers;
-	wait_queue_head_t	claims;
+	struct swait_queue_head	claims;
 	wait_queue_head_t	pollers;
 	struct fasync_struct	*fasync;
 	struct irq_work		notify;

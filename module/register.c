@@ -7,6 +7,7 @@
 #include <linux/sched/signal.h>
 
 #include "compat/fdtable.h"
+#include "compat/wait.h"
 #include "filter.h"
 #include "knlist.h"
 #include "knote.h"
@@ -232,8 +233,8 @@ again:
 			goto out_unlock;
 		seq = kq->claim_seq;
 		raw_spin_unlock_irqrestore(&kq->lock, flags);
-		if (wait_event_killable(kq->claims,
-					READ_ONCE(kq->claim_seq) != seq))
+		if (kq_swait_event_killable(kq->claims,
+					    READ_ONCE(kq->claim_seq) != seq))
 			return ERR_PTR(-EINTR);
 		goto again;
 	}
