@@ -4,6 +4,7 @@
 # make lib       the library
 # make demo      the examples at work in a guest
 # make check     the tests in guests; TESTS="read close" runs these alone
+# make arm64     the module compiled for arm64
 # make shell     a prompt in a guest that has the module loaded
 # make style     what the tools say about the sources
 # make clean
@@ -16,7 +17,7 @@ KDIR	?= /lib/modules/$(RELEASE)/build
 KERNEL	?= 6.1
 VM	:= selftests/vm
 
-.PHONY: all module lib examples demo check shell style clean
+.PHONY: all module lib examples demo check arm64 shell style clean
 
 all: module lib
 
@@ -50,6 +51,13 @@ check:
 	$(MAKE) --no-print-directory -C selftests \
 		KSELFTEST="$$source/tools/testing/selftests" \
 		RUN="--kernel $(KERNEL) $(RUN)" check
+
+# Compiled only.
+arm64:
+	@$(VM)/need vm
+	@$(VM)/fetch $(KERNEL)-arm64 >/dev/null
+	@mkdir -p build/arm64
+	@$(VM)/module $(KERNEL)-arm64 build/arm64/kqueue.ko
 
 shell:
 	@$(VM)/need vm

@@ -22,7 +22,11 @@ static inline unsigned long kq_ftrace_arg(struct kq_ftrace_regs *regs, unsigned 
 
 #define kq_ftrace_regs	ftrace_regs
 
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
 #define KQ_FTRACE_FLAGS	0
+#else
+#define KQ_FTRACE_FLAGS	FTRACE_OPS_FL_SAVE_REGS
+#endif
 
 /* The registers may be partial; those of the arguments are always there. */
 static inline unsigned long kq_ftrace_arg(struct kq_ftrace_regs *fregs, unsigned int n)
