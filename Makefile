@@ -57,7 +57,7 @@ arm64:
 	@$(VM)/need vm
 	@$(VM)/fetch $(KERNEL)-arm64 >/dev/null
 	@mkdir -p build/arm64
-	@$(VM)/module $(KERNEL)-arm64 build/arm64/kqueue.ko
+	@$(VM)/module $(KERNEL)-arm64 build/arm64
 
 shell:
 	@$(VM)/need vm
