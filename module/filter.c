@@ -104,6 +104,24 @@ const struct filterops *filter_get(s16 filter)
 }
 
 /**
+ * filter_hold - once more what filter_get() does, for who has done it
+ * @filter: EVFILT_*
+ *
+ * Context: any but NMI and hard interrupts.
+ */
+void filter_hold(s16 filter)
+{
+	struct slot *slot = slot_of(filter);
+
+	if (slot_built_in(slot))
+		return;
+	spin_lock_bh(&slots_lock);
+	slot->refs++;
+	__module_get(slot->owner);
+	spin_unlock_bh(&slots_lock);
+}
+
+/**
  * filter_put - let go of a filter
  * @filter: EVFILT_*, for which filter_get() returned operations
  *

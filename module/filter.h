@@ -6,6 +6,7 @@
 #include <kqueue/kqueue.h>
 
 const struct filterops *filter_get(s16 filter);
+void filter_hold(s16 filter);
 void filter_put(s16 filter);
 
 /* Whether a filter keeps fflags and data in its own way. */

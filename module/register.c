@@ -259,53 +259,50 @@ out_unlock:
 	return ERR_PTR(error);
 }
 
-/*
- * kqueue_register() for a filter that is there.  Returns whether @fops now
- * belong to a new knote, in @error how it went.
- */
-static bool register_filter(struct kqueue *kq, struct kq_event *kev,
-			    const struct filterops *fops,
-			    struct task_struct *td, bool waitok, int *error)
+/* kqueue_register() for a filter that is there. */
+static int register_filter(struct kqueue *kq, struct kq_event *kev,
+			   const struct filterops *fops,
+			   struct task_struct *td, bool waitok)
 {
 	gfp_t gfp = waitok ? GFP_KERNEL : GFP_NOWAIT | __GFP_NOWARN;
 	struct knote *kn, *new = NULL;
 	struct file *fp = NULL;
+	int error = 0;
 
-	*error = 0;
+	if (!waitok && !(fops->f_flags & FILTER_ATOMIC))
+		return -EAGAIN;
 	if (fops->f_isfd) {
 		fp = kqueue_ident_file(kq, kev->ident, td);
-		if (IS_ERR(fp)) {
-			*error = PTR_ERR(fp);
-			return false;
-		}
+		if (IS_ERR(fp))
+			return PTR_ERR(fp);
 	}
 	kn = kqueue_claim(kq, kev, fp, NULL, waitok);
 	if (kn == ERR_PTR(-ENOENT) && kev->flags & EV_ADD) {
 		new = knote_alloc(kq, gfp);
 		if (IS_ERR(new)) {
-			kn = new;
-			new = NULL;
-		} else {
-			knote_fill(new, kev, fops, fp);
-			kn = kqueue_claim(kq, kev, fp, new, waitok);
+			error = PTR_ERR(new);
+			goto out_put;
 		}
+		knote_fill(new, kev, fops, fp);
+		kn = kqueue_claim(kq, kev, fp, new, waitok);
 	}
 	if (IS_ERR(kn)) {
-		*error = PTR_ERR(kn);
+		error = PTR_ERR(kn);
 	} else if (kn == new) {
 		kev->fflags = 0;	/* as BSD reports it */
-		*error = knote_attach(kn, td);	/* owns the file now */
-		return true;
+		filter_hold(kev->filter);
+		return knote_attach(kn, td);	/* owns the file now */
 	} else if (kev->flags & EV_DELETE) {
 		knote_drop(kn);
 	} else {
-		*error = knote_modify(kn, kev);
+		error = knote_modify(kn, kev);
 	}
 	if (new)
 		knote_free(new);
+out_put:
 	if (fp)
 		knote_fput(fp);
-	return false;
+	return error;
 }
 
 /**
@@ -333,10 +330,7 @@ int kqueue_register(struct kqueue *kq, struct kq_event *kev,
 		return PTR_ERR(fops);
 	if (!fops)
 		return kev->flags & EV_ADD ? -ENXIO : -ENOENT;
-	if (!waitok && !(fops->f_flags & FILTER_ATOMIC))
-		error = -EAGAIN;
-	else if (register_filter(kq, kev, fops, td, waitok, &error))
-		return error;
+	error = register_filter(kq, kev, fops, td, waitok);
 	filter_put(kev->filter);
 	return error;
 }
