@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -996,6 +997,31 @@ TEST(not_a_vnode)
 					     EV_DELETE, 0, 0, NULL));
 	}
 	EXPECT_EQ(-EBADF, watch(kq, 999, 0, NOTE_WRITE));
+}
+
+/* A file in memory alone has events as any other: on a dup, and opened anew. */
+TEST(a_memfd)
+{
+	int kq = kqueue(), fd = memfd_create("kq", MFD_CLOEXEC), copy, again;
+	char path[64];
+
+	ASSERT_LE(0, fd);
+	copy = dup(fd);
+	ASSERT_LE(0, copy);
+	sprintf(path, "/proc/self/fd/%d", fd);
+	again = open(path, O_RDWR);
+	ASSERT_LE(0, again);
+	ASSERT_EQ(0, watch(kq, copy, EV_CLEAR, NOTE_WRITE));
+	ASSERT_EQ(4, write(fd, text, 4));
+	EXPECT_EQ(NOTE_WRITE | NOTE_EXTEND, taken(kq));
+	ASSERT_EQ(4, write(again, text, 4));
+	EXPECT_EQ(NOTE_WRITE, taken(kq));
+	ASSERT_EQ(0, close(copy));
+	/* what was told on one is told to who opened it anew */
+	ASSERT_EQ(0, watch(kq, again, EV_CLEAR, NOTE_WRITE));
+	ASSERT_EQ(4, write(fd, text, 4));
+	EXPECT_EQ(NOTE_WRITE | NOTE_EXTEND, taken(kq));
+	EXPECT_EQ(0, taken(kq));
 }
 
 /* O_PATH: EBADF; /proc/self/fd/N opens it. */
