@@ -4,6 +4,7 @@
 # make lib       the library
 # make demo      the examples at work in a guest
 # make check     the tests in guests; TESTS="read close" runs these alone
+# make check-kernels   make check on each of KERNELS, a row for each
 # make arm64     the module compiled for arm64
 # make shell     a prompt in a guest that has the module loaded
 # make style     what the tools say about the sources
@@ -15,9 +16,10 @@
 RELEASE	:= $(shell uname -r)
 KDIR	?= /lib/modules/$(RELEASE)/build
 KERNEL	?= 6.1
+KERNELS	?= 5.10 6.1 6.12 newest 6.12-rt newest-rt
 VM	:= selftests/vm
 
-.PHONY: all module lib examples demo check arm64 shell style clean
+.PHONY: all module lib examples demo check check-kernels arm64 shell style clean
 
 all: module lib
 
@@ -51,6 +53,10 @@ check:
 	$(MAKE) --no-print-directory -C selftests \
 		KSELFTEST="$$source/tools/testing/selftests" \
 		RUN="--kernel $(KERNEL) $(RUN)" check
+
+check-kernels:
+	@$(VM)/need lib vm check
+	@$(VM)/kernels $(KERNELS)
 
 # Compiled only.
 arm64:
