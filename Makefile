@@ -6,6 +6,7 @@
 # make check     the tests in guests; TESTS="read close" runs these alone
 # make check-kernels   make check on each of KERNELS, a row for each
 # make arm64     the module compiled for arm64
+# make bench     what things cost, in guest instructions
 # make shell     a prompt in a guest that has the module loaded
 # make style     what the tools say about the sources
 # make clean
@@ -19,7 +20,7 @@ KERNEL	?= 6.1
 KERNELS	?= 5.10 6.1 6.12 newest 6.12-rt newest-rt
 VM	:= selftests/vm
 
-.PHONY: all module lib examples demo check check-kernels arm64 shell style clean
+.PHONY: all module lib examples demo check check-kernels arm64 bench shell style clean
 
 all: module lib
 
@@ -64,6 +65,14 @@ arm64:
 	@$(VM)/fetch $(KERNEL)-arm64 >/dev/null
 	@mkdir -p build/arm64
 	@$(VM)/module $(KERNEL)-arm64 build/arm64
+
+bench:
+	@$(VM)/need lib vm
+	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory -C selftests/bench O=../../build/bench \
+		LIB=../../build/lib
+	@$(VM)/run --kernel $(KERNEL) --icount -- \
+		build/bench/probes build/bench/arrive
 
 shell:
 	@$(VM)/need vm

@@ -66,7 +66,7 @@ static struct table watchers;
 
 static struct hlist_head *bucket_of(struct pid *pid)
 {
-	return table_bucket(&watchers, (unsigned long)pid, 0);
+	return table_bucket_at(&watchers, pid);
 }
 
 /*
@@ -266,15 +266,13 @@ static void proc_track(struct proc_watch *parent, struct pid *pid)
 }
 
 /* Something that a process did; @child is the process it made. */
-static void proc_did(struct pid *pid, u32 note, struct pid *child)
+static void proc_did(struct hlist_head *bucket, struct pid *pid, u32 note,
+		     struct pid *child)
 {
-	struct hlist_head *bucket = bucket_of(pid);
 	struct proc_watch *watch;
 	unsigned long flags;
 	struct knote *kn;
 
-	if (hlist_empty(bucket))
-		return;
 	rcu_read_lock();
 	hlist_for_each_entry_rcu(watch, bucket, node) {
 		if (watch->pid != pid)
@@ -294,17 +292,25 @@ static void proc_did(struct pid *pid, u32 note, struct pid *child)
 	rcu_read_unlock();
 }
 
+/* Every fork and exec of the system: nearly all go at the first look. */
 static void fork_probe(void *data, struct task_struct *parent,
 		       struct task_struct *child)
 {
-	if (!same_thread_group(parent, child))
-		proc_did(task_tgid(parent), NOTE_FORK, task_tgid(child));
+	struct pid *pid = task_tgid(parent);
+	struct hlist_head *bucket = bucket_of(pid);
+
+	if (!hlist_empty(bucket) && !same_thread_group(parent, child))
+		proc_did(bucket, pid, NOTE_FORK, task_tgid(child));
 }
 
 static void exec_probe(void *data, struct task_struct *task, pid_t old_pid,
 		       struct linux_binprm *bprm)
 {
-	proc_did(task_tgid(task), NOTE_EXEC, NULL);
+	struct pid *pid = task_tgid(task);
+	struct hlist_head *bucket = bucket_of(pid);
+
+	if (!hlist_empty(bucket))
+		proc_did(bucket, pid, NOTE_EXEC, NULL);
 }
 
 static struct trace_hook fork_hook = {

@@ -21,12 +21,12 @@
 /* Knotes on one signal of one process: what a signal has to look at. */
 #define WATCHERS_MAX	4096
 
-/* By (process, signal). */
+/* By (process, signal): an address within the struct pid. */
 static struct table watchers;
 
 static struct hlist_head *bucket_of(struct pid *pid, int sig)
 {
-	return table_bucket(&watchers, (unsigned long)pid, sig);
+	return table_bucket_at(&watchers, (char *)pid + sig);
 }
 
 static bool signal_is_for(const struct knote *kn, struct pid *pid, int sig)
@@ -45,17 +45,11 @@ static bool ignores_children(struct task_struct *task)
 	return sighand->action[SIGCHLD - 1].sa.sa_handler == SIG_IGN;
 }
 
-static void signal_probe(void *data, int sig, struct kernel_siginfo *info,
-			 struct task_struct *task, int group, int result)
+static void signal_sent(struct hlist_head *bucket, struct pid *pid, int sig)
 {
-	struct pid *pid = task_tgid(task);
-	struct hlist_head *bucket = bucket_of(pid, sig);
 	unsigned long flags;
 	struct knote *kn;
 
-	if (hlist_empty(bucket) || result == TRACE_SIGNAL_OVERFLOW_FAIL ||
-	    (sig == SIGCHLD && ignores_children(task)))
-		return;
 	rcu_read_lock();
 	hlist_for_each_entry_rcu(kn, bucket, kn_node) {
 		if (!signal_is_for(kn, pid, sig))
@@ -66,6 +60,19 @@ static void signal_probe(void *data, int sig, struct kernel_siginfo *info,
 		raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
 	}
 	rcu_read_unlock();
+}
+
+/* Every signal of the system comes here: nearly all go at the first look. */
+static void signal_probe(void *data, int sig, struct kernel_siginfo *info,
+			 struct task_struct *task, int group, int result)
+{
+	struct pid *pid = task_tgid(task);
+	struct hlist_head *bucket = bucket_of(pid, sig);
+
+	if (hlist_empty(bucket) || result == TRACE_SIGNAL_OVERFLOW_FAIL ||
+	    (sig == SIGCHLD && ignores_children(task)))
+		return;
+	signal_sent(bucket, pid, sig);
 }
 
 static struct trace_hook signal_hook = {

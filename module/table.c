@@ -25,6 +25,7 @@ int table_init(struct table *table)
 		return -ENOMEM;
 	table->mask = buckets - 1;
 	get_random_bytes(&table->key, sizeof(table->key));
+	table->factor = get_random_u64() | 1;
 	for (i = 0; i < TABLE_LOCKS; i++)
 		raw_spin_lock_init(&table->locks[i]);
 	return 0;

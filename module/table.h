@@ -14,6 +14,7 @@
  * @heads: I: the buckets; each is written under its lock, walked under RCU
  * @mask: I: their number less one, a power of two less one
  * @key: I: drawn at random, so that nobody can aim at a bucket
+ * @factor: I: odd, drawn at random, for the same
  * @locks: raw, the innermost there are; one for each so many buckets
  *
  * Sized once, from memory, so that it never moves under a walk.
@@ -22,6 +23,7 @@ struct table {
 	struct hlist_head	*heads;
 	unsigned int		mask;
 	siphash_key_t		key;
+	u64			factor;
 	raw_spinlock_t		locks[TABLE_LOCKS];
 };
 
@@ -31,6 +33,18 @@ void table_destroy(struct table *table);
 static inline struct hlist_head *table_bucket(struct table *table, u64 a, u64 b)
 {
 	return &table->heads[siphash_2u64(a, b, &table->key) & table->mask];
+}
+
+/*
+ * For keys that are addresses, which nobody chooses or sees: the product with a
+ * number that is drawn is enough there, and a tenth of the price.
+ */
+static inline struct hlist_head *table_bucket_at(struct table *table,
+						 const void *address)
+{
+	u64 product = (unsigned long)address * table->factor;
+
+	return &table->heads[product >> 32 & table->mask];
 }
 
 static inline raw_spinlock_t *table_lock(struct table *table,
