@@ -14,14 +14,15 @@
 #include "kq_objects.h"
 
 #define ALL_NOTES	0x7ff
-/* More than there are operations. */
-#define SCENES		"0 60"
+/* More than there are tests and operations of a file system. */
+#define SCENES		"0 99"
 
 static const char text[64];
 
 /*
- * A file system of each kind, which ends with the test's mount namespace.  In
- * it are scenes, each the working directory in its turn, that hold
+ * A file system of each kind, made once and gone with the program's mount
+ * namespace.  In it are scenes, each the working directory of a test or of an
+ * operation, that hold
  *
  *	dir/file  dir/other  dir/sub/  dir/empty/  elsewhere/
  *
@@ -42,34 +43,60 @@ FIXTURE(place) {
 };
 
 FIXTURE_VARIANT(place) {
-	const char *commands[5];
+	const char *mount;
 	bool counts_links;	/* of a directory, one for each in it */
 };
 
 FIXTURE_VARIANT_ADD(place, tmpfs) {
-	.commands = { "mount -t tmpfs kq m" },
+	.mount = "tmpfs",
 	.counts_links = true,
 };
 
 FIXTURE_VARIANT_ADD(place, ext4) {
-	.commands = {
-		"mount -t tmpfs kq t",
-		"truncate -s 32M t/image",
-		"mke2fs -q -t ext4 -N 12000 t/image",
-		"modprobe loop",
-		"mount -o loop t/image m",
-	},
+	.mount = "ext4",
 	.counts_links = true,
 };
 
 FIXTURE_VARIANT_ADD(place, overlayfs) {
-	.commands = {
+	.mount = "overlayfs",
+};
+
+static char base[] = "/tmp/kq-vnode-XXXXXX";
+
+/* The scene that is next; the tests are processes of their own. */
+static int *next_scene;
+
+static void __attribute__((constructor)) make_file_systems(void)
+{
+	static const char *const commands[] = {
+		"mkdir tmpfs ext4 overlayfs t",
+		"mount -t tmpfs kq tmpfs",
 		"mount -t tmpfs kq t",
+		"truncate -s 32M t/image",
+		"mke2fs -q -t ext4 -N 12000 t/image",
+		"modprobe loop",
+		"mount -o loop t/image ext4",
 		"mkdir -p t/lower t/upper t/work $(seq -f t/lower/%g/dir " SCENES ")",
 		"for d in t/lower/*/dir; do printf 0123456789 >$d/file; done",
-		"mount -t overlay -o lowerdir=t/lower,upperdir=t/upper,workdir=t/work kq m",
-	},
-};
+		"mount -t overlay -o lowerdir=t/lower,upperdir=t/upper,workdir=t/work kq overlayfs",
+	};
+	unsigned int i;
+
+	next_scene = mmap(NULL, sizeof(*next_scene), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (next_scene == MAP_FAILED || !mkdtemp(base) || chdir(base) ||
+	    unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		perror("Bail out! no file systems");
+		exit(1);
+	}
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (system(commands[i])) {
+			printf("Bail out! %s\n", commands[i]);
+			exit(1);
+		}
+	}
+}
 
 /* Some of it may be there, in a lower layer. */
 static int populate(void)
@@ -88,13 +115,13 @@ static int populate(void)
 	return 0;
 }
 
-/* Go to another scene and open what is there. */
-static int scene(int root, int number, int fd[WATCHED], int *rw)
+/* Go to the next scene and open what is there. */
+static int scene(int root, int fd[WATCHED], int *rw)
 {
 	char name[16];
 	int i;
 
-	snprintf(name, sizeof(name), "%d", number);
+	snprintf(name, sizeof(name), "%d", (*next_scene)++);
 	if (fchdir(root) || (mkdir(name, 0755) && errno != EEXIST) ||
 	    chdir(name))
 		return -1;
@@ -114,20 +141,11 @@ static int scene(int root, int number, int fd[WATCHED], int *rw)
 
 FIXTURE_SETUP(place)
 {
-	char path[] = "/tmp/kq-vnode-XXXXXX";
-	int i;
-
-	ASSERT_NE(NULL, mkdtemp(path));
-	ASSERT_EQ(0, chdir(path));
-	ASSERT_EQ(0, mkdir("t", 0755));
-	ASSERT_EQ(0, mkdir("m", 0755));
+	ASSERT_EQ(0, chdir(base));
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	for (i = 0; i < 5 && variant->commands[i]; i++)
-		ASSERT_EQ(0, system(variant->commands[i]));
-	self->root = open("m", O_RDONLY | O_DIRECTORY);
+	self->root = open(variant->mount, O_RDONLY | O_DIRECTORY);
 	ASSERT_LE(0, self->root);
-	ASSERT_LE(0, scene(self->root, 0, self->fd, &self->rw));
+	ASSERT_LE(0, scene(self->root, self->fd, &self->rw));
 	self->kq = kqueue();
 	ASSERT_LE(0, self->kq);
 }
@@ -521,7 +539,7 @@ TEST_F_TIMEOUT(place, each_operation_has_exactly_its_notes, 120)
 	for (op = 0; op < OPERATIONS; op++) {
 		drop = operations[op].run == op_rename_dir_over &&
 		       !variant->counts_links ? NOTE_LINK : 0;
-		ASSERT_LE(0, scene(self->root, op + 1, fd, &rw));
+		ASSERT_LE(0, scene(self->root, fd, &rw));
 		for (i = 0; i < 12; i++) {
 			kq[i] = kqueue();
 			asked = i < 11 ? 1 << i : ALL_NOTES;
@@ -909,8 +927,8 @@ TEST_F(place, it_does_not_hold_the_file_system)
 		close(self->fd[fd]);
 	ASSERT_EQ(0, fchdir(self->root));
 	ASSERT_EQ(0, close(self->root));
-	ASSERT_EQ(0, chdir(".."));
-	EXPECT_EQ(0, umount("m"));
+	ASSERT_EQ(0, chdir(base));
+	EXPECT_EQ(0, umount(variant->mount));
 	EXPECT_EQ(0, kq_pending(self->kq));
 }
 

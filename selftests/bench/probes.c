@@ -10,7 +10,6 @@
  */
 #define _GNU_SOURCE
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -139,10 +138,8 @@ static void measure(int64_t cost[COSTS])
 
 static void unload_module(void)
 {
-	/* The queue of who was killed may take a moment to go. */
-	while (syscall(SYS_delete_module, "kqueue", O_NONBLOCK))
-		if (errno != EBUSY && errno != EAGAIN && errno != EWOULDBLOCK)
-			err(1, "unload");
+	if (syscall(SYS_delete_module, "kqueue", O_NONBLOCK))
+		err(1, "unload");
 }
 
 static void load_module(void)
