@@ -96,7 +96,17 @@ static struct kmem_cache *mark_cache;
  * From events to notes.  All with watch->lock held.
  */
 
-/* Called for each link that is made or removed, and when a rename covers it. */
+/*
+ * Called for each link that is made or removed, and when a rename covers it:
+ * behind the change, so that the count may show others whose events are still to
+ * come, in any order.  Those made or removed at the same time:
+ *
+ *	T1: 1 -> 2	T2: 2 -> 3	T3:
+ *	event: 1 -> 3, owes one
+ *					3 -> 4
+ *					event: 3 -> 4, still owes one
+ *			event: the one
+ */
 static u32 link_notes(struct watch *watch)
 {
 	unsigned int was = watch->nlink;
@@ -106,7 +116,7 @@ static u32 link_notes(struct watch *watch)
 		return NOTE_DELETE;
 	watch->nlink = is;
 	if (is != was) {
-		watch->owed = (is < was ? was - is : is - was) - 1;
+		watch->owed += (is < was ? was - is : is - was) - 1;
 		return is < was ? NOTE_DELETE : NOTE_LINK;
 	}
 	if (watch->owed) {
@@ -297,6 +307,13 @@ static int watch_follow(struct watch *watch, gfp_t gfp)
 	return error;
 }
 
+/* Nobody could be told that it failed, and fsnotify allocates for itself, too. */
+static void watch_moved(struct watch *watch)
+{
+	while (watch_follow(watch, GFP_KERNEL | __GFP_NOFAIL) == -ENOMEM)
+		cond_resched();
+}
+
 static void mark_event(struct fsnotify_mark *mark, const struct happening *h)
 {
 	struct watch_mark *wm = container_of(mark, struct watch_mark, mark);
@@ -318,9 +335,8 @@ static void mark_event(struct fsnotify_mark *mark, const struct happening *h)
 		knote_note(kn, watch_notes(watch, mask, h));
 	follow = kn && watch->above && mask & FS_MOVE_SELF;
 	raw_spin_unlock_irqrestore(&watch->lock, flags);
-	/* Nobody could be told that it failed. */
 	if (follow)
-		watch_follow(watch, GFP_KERNEL | __GFP_NOFAIL);
+		watch_moved(watch);
 }
 
 /*
