@@ -3,7 +3,8 @@
 # make           the module for the running kernel, or for KDIR=, and the library
 # make lib       the library
 # make demo      the examples at work in a guest
-# make check     the tests in guests; TESTS="read close" runs these alone
+# make check     the tests in guests; TESTS="read close" runs these alone, and
+#                REPEAT=200 so often in one guest
 # make check-kernels   make check on each of KERNELS, a row for each
 # make arm64     the module compiled for arm64
 # make bench     what things cost, in guest instructions

@@ -11,7 +11,7 @@
  *
  * A child that is tracked has its knote before it runs for the first time.
  * Nothing is allocated in the fork: there is a stock of knotes, which a worker
- * fills up.
+ * fills up, and lets go when no process has been watched for a while.
  */
 #include <linux/binfmts.h>
 #include <linux/cred.h>
@@ -32,6 +32,9 @@
 
 /* Knotes for children to come; the worker is called at half of that. */
 #define STOCK_MAX	4096
+
+/* How long it is kept when no process is watched any more. */
+#define STOCK_KEPT	HZ
 
 /**
  * struct proc_watch - a knote's watch on a process
@@ -110,7 +113,10 @@ static int proc_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 }
 
 static void stock_fill(struct work_struct *work);
+static void stock_empty(struct work_struct *work);
 static DECLARE_WORK(stock_work, stock_fill);
+static DECLARE_DELAYED_WORK(stock_end, stock_empty);
+static atomic_t watched;		/* watches that are in use */
 static HLIST_HEAD(stock);
 static unsigned int stock_size;
 static DEFINE_RAW_SPINLOCK(stock_lock);	/* guards both */
@@ -119,14 +125,14 @@ static void stock_fill(struct work_struct *work)
 {
 	struct proc_watch *watch;
 
-	while (READ_ONCE(stock_size) < STOCK_MAX) {
+	while (READ_ONCE(stock_size) < STOCK_MAX && atomic_read(&watched)) {
 		watch = kzalloc(sizeof(*watch), GFP_KERNEL);
 		if (!watch)
-			return;
+			break;
 		watch->kn = knote_alloc_stock(GFP_KERNEL);
 		if (!watch->kn) {
 			kfree(watch);
-			return;
+			break;
 		}
 		raw_spin_lock_irq(&stock_lock);
 		hlist_add_head(&watch->node, &stock);
@@ -134,18 +140,41 @@ static void stock_fill(struct work_struct *work)
 		raw_spin_unlock_irq(&stock_lock);
 		cond_resched();
 	}
+	/* The last watch may have gone, and the stock, before what came here. */
+	if (!atomic_read(&watched))
+		mod_delayed_work(kqueue_wq, &stock_end, STOCK_KEPT);
 }
 
-static void stock_empty(void)
+/*
+ * Nobody uses it, unless somebody has come meanwhile.  Who is counted first and
+ * looks at the size then finds what is left when this stops.
+ */
+static void stock_empty(struct work_struct *work)
 {
 	struct proc_watch *watch;
-	struct hlist_node *next;
 
-	cancel_work_sync(&stock_work);
-	hlist_for_each_entry_safe(watch, next, &stock, node) {
+	raw_spin_lock_irq(&stock_lock);
+	while (stock_size && !atomic_read(&watched)) {
+		watch = hlist_entry(stock.first, struct proc_watch, node);
+		hlist_del(&watch->node);
+		stock_size--;
+		raw_spin_unlock_irq(&stock_lock);
 		knote_free_stock(watch->kn);
 		kfree(watch);
+		cond_resched();
+		raw_spin_lock_irq(&stock_lock);
 	}
+	raw_spin_unlock_irq(&stock_lock);
+}
+
+static bool stock_low(void)
+{
+	bool low;
+
+	raw_spin_lock_irq(&stock_lock);
+	low = stock_size < STOCK_MAX / 2;
+	raw_spin_unlock_irq(&stock_lock);
+	return low;
 }
 
 /* Returns NULL where there is none, or the queue's owner may have no more. */
@@ -160,6 +189,7 @@ static struct proc_watch *stock_take(struct kqueue *kq)
 		watch = hlist_entry(stock.first, struct proc_watch, node);
 		hlist_del_init(&watch->node);
 		stock_size--;
+		atomic_inc(&watched);
 	}
 	raw_spin_unlock(&stock_lock);
 	return watch;
@@ -332,7 +362,9 @@ void proc_exit(void)
 {
 	trace_hook_disarm(&fork_hook);
 	trace_hook_disarm(&exec_hook);
-	stock_empty();
+	cancel_work_sync(&stock_work);
+	cancel_delayed_work_sync(&stock_end);
+	stock_empty(NULL);
 	table_destroy(&watchers);
 }
 
@@ -357,6 +389,8 @@ static void watch_free(struct proc_watch *watch)
 	put_pid_ns(watch->ns);
 	put_pid(watch->pid);
 	kfree_rcu(watch, rcu);
+	if (atomic_dec_and_test(&watched))
+		mod_delayed_work(kqueue_wq, &stock_end, STOCK_KEPT);
 }
 
 /*
@@ -368,7 +402,6 @@ static int watch_find(struct proc_watch *watch, u64 ident, u32 notes)
 	struct task_struct *task;
 	int error, status;
 
-	watch->ns = get_pid_ns(task_active_pid_ns(current));
 	if (ident > INT_MAX)
 		return -ESRCH;
 	watch->pid = find_get_pid(ident);
@@ -391,7 +424,7 @@ static int proc_arm(u32 notes)
 {
 	int error = 0;
 
-	if (notes & NOTE_TRACK && READ_ONCE(stock_size) < STOCK_MAX / 2) {
+	if (notes & NOTE_TRACK && stock_low()) {
 		queue_work(kqueue_wq, &stock_work);
 		flush_work(&stock_work);
 	}
@@ -432,19 +465,20 @@ static int proc_attach(struct knote *kn)
 	unsigned long flags;
 	int error;
 
-	error = proc_arm(kn->kn_sfflags);
-	if (error)
-		return error;
 	watch = kzalloc(sizeof(*watch), GFP_KERNEL_ACCOUNT);
 	if (!watch)
 		return -ENOMEM;
+	atomic_inc(&watched);
 	watch->kn = kn;
+	watch->ns = get_pid_ns(task_active_pid_ns(current));
 	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 	kn->kn_flags |= EV_CLEAR;
 	kn->kn_hook = watch;
 	raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
 
-	error = watch_find(watch, kn->kn_id, kn->kn_sfflags);
+	error = proc_arm(kn->kn_sfflags);
+	if (!error)
+		error = watch_find(watch, kn->kn_id, kn->kn_sfflags);
 	if (!error)
 		error = watch_start(watch);
 	if (error) {

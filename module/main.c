@@ -154,12 +154,12 @@ static int __init kqueue_module_init(void)
 	int error;
 
 	limits_init();
-	kqueue_wq = alloc_workqueue("kqueue", WQ_UNBOUND, 0);
-	if (!kqueue_wq)
-		return -ENOMEM;
+	error = kqueue_init();
+	if (error)
+		return error;
 	error = knote_init();
 	if (error)
-		goto err_wq;
+		goto err_kqueue;
 	error = vnode_init();
 	if (error)
 		goto err_knote;
@@ -192,8 +192,8 @@ err_vnode:
 	vnode_exit();
 err_knote:
 	knote_exit();
-err_wq:
-	destroy_workqueue(kqueue_wq);
+err_kqueue:
+	kqueue_exit();
 	return error;
 }
 
@@ -208,7 +208,7 @@ static void __exit kqueue_module_exit(void)
 	signal_exit();
 	knote_exit();
 	vnode_exit();
-	destroy_workqueue(kqueue_wq);
+	kqueue_exit();
 }
 
 module_init(kqueue_module_init);

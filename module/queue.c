@@ -54,6 +54,8 @@
 
 struct workqueue_struct *kqueue_wq;
 
+static struct kmem_cache *queue_cache;
+
 static void kqueue_notify(struct irq_work *work)
 {
 	struct kqueue *kq = container_of(work, struct kqueue, notify);
@@ -70,7 +72,27 @@ static void kqueue_reap(struct work_struct *work)
 	irq_work_sync(&kq->notify);
 	kq_user_put(kq->user);
 	put_cred(kq->cred);
-	kfree(kq);
+	kmem_cache_free(queue_cache, kq);
+}
+
+int kqueue_init(void)
+{
+	kqueue_wq = alloc_workqueue("kqueue", WQ_UNBOUND, 0);
+	if (!kqueue_wq)
+		return -ENOMEM;
+	queue_cache = KMEM_CACHE(kqueue, SLAB_ACCOUNT);
+	if (!queue_cache) {
+		destroy_workqueue(kqueue_wq);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* No queue is open, and no work is left but the end of those that were. */
+void kqueue_exit(void)
+{
+	destroy_workqueue(kqueue_wq);
+	kmem_cache_destroy(queue_cache);
 }
 
 /**
@@ -80,13 +102,13 @@ static void kqueue_reap(struct work_struct *work)
  */
 struct kqueue *kqueue_create(void)
 {
-	struct kqueue *kq = kzalloc(sizeof(*kq), GFP_KERNEL_ACCOUNT);
+	struct kqueue *kq = kmem_cache_zalloc(queue_cache, GFP_KERNEL);
 
 	if (!kq)
 		return ERR_PTR(-ENOMEM);
 	kq->user = kq_user_get(current_uid());
 	if (!kq->user) {
-		kfree(kq);
+		kmem_cache_free(queue_cache, kq);
 		return ERR_PTR(-ENOMEM);
 	}
 	raw_spin_lock_init(&kq->lock);

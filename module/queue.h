@@ -76,6 +76,8 @@ struct kqueue {
 
 extern struct workqueue_struct *kqueue_wq;
 
+int kqueue_init(void);
+void kqueue_exit(void);
 struct kqueue *kqueue_create(void);
 bool kqueue_owned(const struct kqueue *kq);
 void kqueue_drain(struct kqueue *kq);
