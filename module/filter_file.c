@@ -8,6 +8,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <net/sock.h>
@@ -170,12 +171,27 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	       ev->data >= lowat;
 }
 
+/*
+ * READ on an end that is open for writing alone.  BSD's pipes go both ways, so
+ * the end of the other side is seen from either; no data ever comes back here.
+ * A fifo goes one way there too and never fires.
+ */
+static int read_write_end(struct knote *kn, __poll_t mask, struct kq_event *ev)
+{
+	ev->data = 0;
+	if (!(mask & EPOLLERR) ||
+	    file_inode(kn->kn_fp)->i_sb->s_magic != PIPEFS_MAGIC)
+		return 0;
+	ev->flags = EV_EOF;
+	return 1;
+}
+
 static int read_ready(struct knote *kn, __poll_t mask, struct kq_event *ev)
 {
 	if (amount_is_socket(kn->kn_object))
 		return read_socket(kn, mask, ev);
 	if (kn->kn_object == OBJECT_PIPE && !(kn->kn_fp->f_mode & FMODE_READ))
-		return 0;
+		return read_write_end(kn, mask, ev);
 	if (mask & EPOLLHUP)
 		ev->flags = EV_EOF;
 	return !!(mask & (READ_EVENTS | ALWAYS_EVENTS));

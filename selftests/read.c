@@ -597,21 +597,47 @@ TEST(fifo_eof_comes_again_with_clear)
 	unlink(name);
 }
 
-/* READ on a pipe end not open for it registers and never fires */
-TEST(pipe_write_end_is_never_readable)
+/*
+ * READ on the end of a pipe that is written to: BSD's pipes go both ways, and
+ * though nothing comes back it tells that the other end is gone
+ */
+TEST(pipe_write_end_tells_of_the_end)
 {
 	int kq = kqueue(), fd[2];
-	char buf[8];
+	struct kevent ev;
 
 	ASSERT_EQ(0, kq_pipe(fd));
 	ASSERT_EQ(0, kq_add(kq, fd[1], EVFILT_READ, 0));
-	EXPECT_EQ(0, kq_pending(kq));
 	ASSERT_EQ(3, write(fd[1], text, 3));
 	EXPECT_EQ(0, kq_pending(kq));
-	ASSERT_EQ(3, read(fd[0], buf, sizeof(buf)));
 	ASSERT_EQ(0, close(fd[0]));
+	ASSERT_EQ(1, kq_wait_eof(kq, &ev));
+	EXPECT_EQ((uintptr_t)fd[1], ev.ident);
+	EXPECT_EQ(EVFILT_READ, ev.filter);
+	EXPECT_EQ(0, ev.data);
+	EXPECT_EQ(0U, ev.fflags);
+
+	ASSERT_EQ(0, kq_change(kq, fd[1], EVFILT_READ, EV_DELETE, 0, 0, NULL));
+	ASSERT_EQ(0, kq_add(kq, fd[1], EVFILT_READ, EV_CLEAR));
+	KQ_EXPECT_EVENT(kq, fd[1], EVFILT_READ, EV_CLEAR | EV_EOF, 0, 0);
 	EXPECT_EQ(0, kq_pending(kq));
-	EXPECT_EQ(0, kq_change(kq, fd[1], EVFILT_READ, EV_DELETE, 0, 0, NULL));
+}
+
+/* READ on a fifo that is open for writing alone registers and never fires */
+TEST(fifo_write_end_is_never_readable)
+{
+	char name[] = "/tmp/kq-fifo-XXXXXX";
+	int kq = kqueue(), r, w;
+
+	ASSERT_EQ(0, kq_mkfifo(name));
+	r = open(name, O_RDONLY | O_NONBLOCK);
+	w = open(name, O_WRONLY);
+	ASSERT_EQ(0, kq_add(kq, w, EVFILT_READ, 0));
+	ASSERT_EQ(3, write(w, text, 3));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, close(r));
+	EXPECT_EQ(0, kq_pending(kq));
+	unlink(name);
 }
 
 /* A pty read by lines has nothing to read before the line's end */
