@@ -8,11 +8,13 @@
 # make check-kernels   make check on each of KERNELS, a row for each
 # make arm64     the module compiled for arm64
 # make bench     what things cost, in guest instructions
+# make ports     programs that others wrote, on kqueue and on epoll in guests;
+#                PORT=nginx runs this one alone
 # make shell     a prompt in a guest that has the module loaded
 # make style     what the tools say about the sources
 # make clean
 #
-# demo, check and shell take KERNEL=, a name from vm/fetch: 5.10, 6.1, 6.12-rt, ...
+# demo, check, ports and shell take KERNEL=, a name from vm/fetch: 5.10, 6.1, 6.12-rt, ...
 # What is built is in build/, kernels for the guests in $KQ_CACHE.
 
 RELEASE	:= $(shell uname -r)
@@ -21,7 +23,7 @@ KERNEL	?= 6.1
 KERNELS	?= 5.10 6.1 6.12 newest 6.12-rt newest-rt
 VM	:= selftests/vm
 
-.PHONY: all module lib examples demo check check-kernels arm64 bench shell style clean
+.PHONY: all module lib examples demo check check-kernels arm64 bench ports shell style clean
 
 all: module lib
 
@@ -74,6 +76,11 @@ bench:
 		LIB=../../build/lib
 	@$(VM)/run --kernel $(KERNEL) --icount -- \
 		build/bench/probes build/bench/arrive
+
+ports:
+	@$(VM)/need lib vm ports
+	@$(MAKE) --no-print-directory lib
+	@selftests/ports/ports --kernel $(KERNEL) $(PORT)
 
 shell:
 	@$(VM)/need vm
