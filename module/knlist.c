@@ -56,9 +56,7 @@ static void list_spin_unlock(void *arg)
 
 static int list_spin_locked(void *arg)
 {
-	struct knlist *knl = arg;
-
-	return !IS_ENABLED(CONFIG_LOCKDEP) || lockdep_is_held(knl->kl_spin);
+	return lockdep_is_held_type(((struct knlist *)arg)->kl_spin, -1);
 }
 
 static void list_read_lock(void *lock)
@@ -75,7 +73,7 @@ static void list_read_unlock(void *lock)
 
 static int list_read_locked(void *lock)
 {
-	return !IS_ENABLED(CONFIG_LOCKDEP) || lockdep_is_held((rwlock_t *)lock);
+	return lockdep_is_held_type((rwlock_t *)lock, -1);
 }
 
 /**

@@ -72,7 +72,7 @@ static void mutex_kl_unlock(void *arg)
 
 static int mutex_kl_locked(void *arg)
 {
-	return mutex_is_locked(arg);
+	return mutex_is_locked((struct mutex *)arg);
 }
 
 static struct object *object_new(enum kpi_lock kind)
@@ -378,31 +378,35 @@ static void note_hardirq(struct irq_work *work)
 
 static int note_call(struct object *object, const struct kpi_call *call)
 {
-	struct note n = {
-		.object	= object,
-		.locked	= call->locked,
-		.hint	= call->data,
-	};
+	struct note *n = kzalloc(sizeof(*n), GFP_KERNEL);
+	int error = 0;
 
-	init_completion(&n.done);
+	if (!n)
+		return -ENOMEM;
+	n->object = object;
+	n->locked = call->locked;
+	n->hint = call->data;
+	init_completion(&n->done);
 	switch (call->arg) {
 	case KPI_PROCESS:
-		note(&n);
-		return 0;
+		note(n);
+		break;
 	case KPI_SOFTIRQ:
-		timer_setup_on_stack(&n.timer, note_softirq, 0);
-		mod_timer(&n.timer, jiffies);
-		wait_for_completion(&n.done);
-		destroy_timer_on_stack(&n.timer);
-		return 0;
+		timer_setup(&n->timer, note_softirq, 0);
+		mod_timer(&n->timer, jiffies);
+		wait_for_completion(&n->done);
+		break;
 	case KPI_HARDIRQ:
-		init_irq_work(&n.work, note_hardirq);
-		irq_work_queue(&n.work);
-		wait_for_completion(&n.done);
-		irq_work_sync(&n.work);
-		return 0;
+		init_irq_work(&n->work, note_hardirq);
+		irq_work_queue(&n->work);
+		wait_for_completion(&n->done);
+		irq_work_sync(&n->work);
+		break;
+	default:
+		error = -EINVAL;
 	}
-	return -EINVAL;
+	kfree(n);
+	return error;
 }
 
 /*
