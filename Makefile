@@ -7,6 +7,7 @@
 #                REPEAT=200 so often in one guest
 # make check-kernels   make check on each of KERNELS, a row for each
 # make arm64     the module compiled for arm64
+# make model     the protocol of claims, scans and closes, checked in every state
 # make bench     what things cost, in guest instructions
 # make ports     programs that others wrote, on kqueue and on epoll in guests;
 #                PORT=nginx runs this one alone
@@ -23,7 +24,7 @@ KERNEL	?= 6.1
 KERNELS	?= 5.10 6.1 6.12 newest 6.12-rt newest-rt
 VM	:= selftests/vm
 
-.PHONY: all module lib examples demo check check-kernels arm64 bench ports shell style clean
+.PHONY: all module lib examples demo check check-kernels arm64 model bench ports shell style clean
 
 all: module lib
 
@@ -68,6 +69,10 @@ arm64:
 	@$(VM)/fetch $(KERNEL)-arm64 >/dev/null
 	@mkdir -p build/arm64
 	@$(VM)/module $(KERNEL)-arm64 build/arm64
+
+model:
+	@$(VM)/need model
+	@selftests/model/check
 
 bench:
 	@$(VM)/need lib vm
