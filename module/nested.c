@@ -273,37 +273,42 @@ static bool nested_detach_try(struct knote *kn)
 }
 
 /* What is pending inside is news, again. */
-static void nested_forget(struct nested *nd)
-{
-	nd->seen = READ_ONCE(nd->inner->seq) - 1;
-}
-
 static void nested_undo(struct knote *kn, const struct kq_event *kev)
 {
-	nested_forget(kn->kn_hook);
+	struct nested *nd = kn->kn_hook;
+
+	nd->seen = READ_ONCE(nd->inner->seq) - 1;
 }
 
 /*
  * Level-triggered: is anything pending inside?  With EV_CLEAR: anything new?
  * A change to the knote, which has no slot, makes all of it new.
+ *
+ * What is inside is looked at once: were the sequence read after the count, it
+ * would pass for seen what came in between.
  */
 static int nested_sample(struct knote *kn, struct kq_event *ev,
 			 void __user *slot)
 {
 	struct nested *nd = kn->kn_hook;
-	unsigned long flags;
-	int ready;
+	struct kqueue *inner = nd->inner;
+	unsigned long flags, seq;
+	unsigned int count;
+	bool ready;
 
-	kqueue_settle(nd->inner);
+	kqueue_settle(inner);
+	raw_spin_lock_irqsave(&inner->lock, flags);
+	count = inner->count;
+	seq = inner->seq;
+	raw_spin_unlock_irqrestore(&inner->lock, flags);
+
 	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
-	if (!slot)
-		nested_forget(nd);
-	ready = nested_news(nd);
-	if (slot)
-		nd->seen = READ_ONCE(nd->inner->seq);
-	ev->data = READ_ONCE(nd->inner->count);
-	ev->fflags = 0;
+	ready = count && (!slot || !(kn->kn_flags & EV_CLEAR) ||
+			  seq != nd->seen);
+	nd->seen = slot ? seq : seq - 1;
 	raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
+	ev->data = count;
+	ev->fflags = 0;
 	return ready;
 }
 
