@@ -507,7 +507,9 @@ TEST_F_TIMEOUT(context, objects_go_in_flight, 120)
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(pthread_create(&thread[i], NULL, watch_again, &going),
 			  0);
-	for (i = 0; i < 1000; i++) {
+	/* Until the others have been there, on a busy machine. */
+	for (i = 0; i < 1000 ||
+	     !__atomic_load_n(&going.last, __ATOMIC_RELAXED); i++) {
 		struct kpi_call call = {
 			.op = KPI_NEW, .arg = variant->lock,
 			.data = i % 2, .locked = i / 2 % 2,
@@ -520,7 +522,6 @@ TEST_F_TIMEOUT(context, objects_go_in_flight, 120)
 	__atomic_store_n(&going.stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(pthread_join(thread[i], NULL), 0);
-	EXPECT_GT(going.last, 0);
 	/* One of the device, and the jobs. */
 	EXPECT_EQ(kpi_stats(self->dev).objects, 1 + KPI_JOBS);
 }
