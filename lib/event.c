@@ -4,8 +4,8 @@
  *
  * kevent() is one ioctl: struct kevent is laid out as the kernel's struct
  * kq_event, so the program's own arrays go to the kernel as they stand.  It
- * keeps no state and takes no lock, which makes it safe in a signal handler
- * and under asynchronous cancellation.  It is no cancellation point.
+ * waits for no lock, which makes it safe in a signal handler and under
+ * asynchronous cancellation.  It is no cancellation point.
  *
  * A queue is not inherited by fork.  The kernel sees to it that a child's copy
  * is of no use; the library remembers the numbers of its queues and closes them
@@ -28,6 +28,8 @@
 
 #include <linux/kqueue.h>
 #include <linux/time_types.h>
+
+#include "idle.h"
 
 _Static_assert(sizeof(struct kevent) == sizeof(struct kq_event) &&
 	       offsetof(struct kevent, filter) ==
@@ -223,6 +225,13 @@ static int failed(int kq)
 	return -1;
 }
 
+/* Whether a call asks for nothing but what is there now. */
+static int just_looks(int nchanges, int nevents, const struct timespec *timeout)
+{
+	return nchanges == 0 && nevents > 0 && timeout &&
+	       timeout->tv_sec == 0 && timeout->tv_nsec == 0;
+}
+
 int kevent(int kq, const struct kevent *changelist, int nchanges,
 	   struct kevent *eventlist, int nevents,
 	   const struct timespec *timeout)
@@ -235,8 +244,12 @@ int kevent(int kq, const struct kevent *changelist, int nchanges,
 		.nevents = nevents,
 		.flags = sizeof(uintptr_t) == sizeof(__u32) ? KQ_CALL_NARROW : 0,
 	};
+	int looks = just_looks(nchanges, nevents, timeout);
 	struct __kernel_timespec ts;
 	int n;
+
+	if (looks && idle_known(kq))
+		return 0;
 
 	/* A 32-bit time_t: the one thing that has to be converted. */
 	if (sizeof(*timeout) != sizeof(ts) && timeout && nevents > 0) {
@@ -245,5 +258,7 @@ int kevent(int kq, const struct kevent *changelist, int nchanges,
 		arg.timeout = (uintptr_t)&ts;
 	}
 	n = ioctl(kq, KQ_IOC_KEVENT, &arg);
+	if (looks && n == 0)
+		idle_asked(kq);
 	return n >= 0 ? n : failed(kq);
 }

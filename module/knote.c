@@ -19,6 +19,7 @@
 
 #include "compat/fdtable.h"
 #include "filter.h"
+#include "idle.h"
 #include "knlist.h"
 #include "knote.h"
 #include "limits.h"
@@ -249,6 +250,7 @@ void knote_enqueue(struct knote *kn)
 	kq->listed++;
 	kq->seq++;
 	list_add_tail(&kn->kn_tqe, &kq->ready);
+	idle_update(kq);
 	kqueue_wake_all(kq);
 }
 
@@ -264,6 +266,7 @@ void knote_dequeue(struct knote *kn)
 		return;
 	kn->kn_state &= ~KN_QUEUED;
 	kq->count--;
+	idle_update(kq);
 	if (!list_empty(&kn->kn_tqe)) {
 		list_del_init(&kn->kn_tqe);
 		kq->listed--;

@@ -12,6 +12,7 @@
 #include "fdclose.h"
 #include "fdinfo.h"
 #include "filter.h"
+#include "idle.h"
 #include "knote.h"
 #include "limits.h"
 #include "nested.h"
@@ -43,6 +44,7 @@ static int kqueue_flush(struct file *file, fl_owner_t id)
 
 	if (files != kq->files)
 		return 0;
+	idle_end_epoch(kq);
 	if (atomic_read(&files->count) == 0 ||
 	    !iterate_fd(files, 0, match_file, file))
 		kqueue_drain(kq);
@@ -69,6 +71,15 @@ static long ioctl_kevent(struct kqueue *kq, const void __user *arg)
 	return kqueue_kevent(kq, &call);
 }
 
+static long ioctl_epoch(struct kqueue *kq, __u64 __user *arg)
+{
+	u64 epoch = idle_epoch(kq);
+
+	if (!kqueue_owned(kq))
+		return -EBADF;
+	return copy_to_user(arg, &epoch, sizeof(epoch)) ? -EFAULT : 0;
+}
+
 static long kqueue_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct kqueue *kq = file->private_data;
@@ -80,6 +91,8 @@ static long kqueue_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return put_user(KQ_ABI_VERSION, (__u32 __user *)arg);
 	case KQ_IOC_OWNED:
 		return kqueue_owned(kq);
+	case KQ_IOC_EPOCH:
+		return ioctl_epoch(kq, (void __user *)arg);
 	default:
 		return -ENOTTY;
 	}
@@ -97,6 +110,13 @@ static __poll_t kqueue_poll(struct file *file, poll_table *wait)
 	ready = kq->count;
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	return ready || kqueue_ahead(kq) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static int kqueue_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct kqueue *kq = file->private_data;
+
+	return kqueue_owned(kq) ? idle_map(kq, vma) : -EBADF;
 }
 
 static int kqueue_fasync(int fd, struct file *file, int on)
@@ -131,6 +151,7 @@ static const struct file_operations kqueue_fops = {
 	.unlocked_ioctl	= kqueue_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.poll		= kqueue_poll,
+	.mmap		= kqueue_mmap,
 	.fasync		= kqueue_fasync,
 	.read		= kqueue_read,
 	.write		= kqueue_write,

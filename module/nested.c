@@ -28,6 +28,7 @@
 
 #include "compat/wait.h"
 #include "filter.h"
+#include "idle.h"
 #include "knote.h"
 #include "nested.h"
 
@@ -222,6 +223,7 @@ static int nested_attach(struct knote *kn)
 	} else {
 		kq->nnested++;
 		list_add_tail(&nd->link, &kq->nested);
+		idle_update(kq);
 	}
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	if (error) {
@@ -247,6 +249,7 @@ static void nested_free(struct nested *nd)
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	list_del(&nd->link);
 	kq->nnested--;
+	idle_update(kq);
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	raw_spin_lock_irqsave(&nd->inner->lock, flags);
 	list_del(&nd->watch);

@@ -49,6 +49,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "idle.h"
 #include "knote.h"
 #include "limits.h"
 
@@ -70,6 +71,7 @@ static void kqueue_reap(struct work_struct *work)
 	struct kqueue *kq = container_of(to_rcu_work(work), struct kqueue, reap);
 
 	irq_work_sync(&kq->notify);
+	idle_free(kq);
 	kq_user_put(kq->user);
 	put_cred(kq->cred);
 	kmem_cache_free(queue_cache, kq);
@@ -124,6 +126,7 @@ struct kqueue *kqueue_create(void)
 	init_irq_work(&kq->notify, kqueue_notify);
 	refcount_set(&kq->refs, 1);
 	INIT_RCU_WORK(&kq->reap, kqueue_reap);
+	idle_end_epoch(kq);
 	return kq;
 }
 

@@ -14,6 +14,7 @@
 #include <kqueue/kqueue.h>
 
 struct files_struct;
+struct kq_idle;
 struct kq_user;
 
 /**
@@ -24,6 +25,9 @@ struct kq_user;
  * @listed: q: knotes on @ready: what a sleeper goes by
  * @claim_seq: q: grows with each claim let go
  * @seq: q: grows with each knote that becomes pending
+ * @epoch: q: changes whenever a descriptor of it is closed
+ * @idle: q: the page that says so, and whether nothing is pending; NULL until
+ *	it is mapped
  * @ready: q: knotes to be delivered, and the markers of scanners
  * @knotes: q: all knotes, and the cursors of those who list them
  * @nested: q: what it watches that is a queue, see nested.c
@@ -51,6 +55,8 @@ struct kqueue {
 	unsigned int		listed;
 	unsigned int		claim_seq;
 	unsigned long		seq;
+	u64			epoch;
+	struct kq_idle		*idle;
 	struct list_head	ready;
 	struct list_head	knotes;
 	struct list_head	nested;

@@ -622,17 +622,6 @@ TEST_F(abi, invalid_timeouts)
 	EXPECT_EQ(0, call(self->kq, &kev));
 }
 
-/* mmap on the device fails. */
-TEST_F(abi, mmap)
-{
-	EXPECT_TRUE(mmap(NULL, 4096, PROT_READ, MAP_SHARED, self->kq, 0) ==
-		    MAP_FAILED);
-	EXPECT_EQ(ENODEV, errno);
-	EXPECT_TRUE(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-			 self->kq, 0) == MAP_FAILED);
-	EXPECT_EQ(ENODEV, errno);
-}
-
 /* How the device was opened changes nothing. */
 TEST(open_modes)
 {

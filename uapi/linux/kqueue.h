@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 /* What KQ_IOC_VERSION answers.  It grows when something is added. */
-#define KQ_ABI_VERSION		1
+#define KQ_ABI_VERSION		2
 
 /**
  * struct kq_event - one change, or one event
@@ -75,6 +75,28 @@ struct kq_kevent {
  * what a forked child asks of each copy before it closes it.
  */
 #define KQ_IOC_OWNED		_IO(KQ_IOC_MAGIC, 2)
+
+/*
+ * Stores the epoch of the queue, a number that is never 0, that no other queue
+ * has, and that changes whenever a descriptor of it is closed.
+ */
+#define KQ_IOC_EPOCH		_IOR(KQ_IOC_MAGIC, 3, __u64)
+
+/**
+ * struct kq_idle - what a page mapped from a queue, shared and read-only, shows
+ * @epoch: that of the queue; while it is what KQ_IOC_EPOCH said through a
+ *	descriptor after the page was mapped, the descriptor is this queue's
+ * @idle: 1 while a call without changes and with a zero timeout finds nothing;
+ *	0: it may find something
+ * @reserved: 0
+ *
+ * A forked child does not get the mapping.  ENODEV before Linux 5.11.
+ */
+struct kq_idle {
+	__u64	epoch;
+	__u32	idle;
+	__u32	reserved;
+};
 
 /* Filters */
 #define EVFILT_READ		(-1)

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Queues that are known, without a call, to have nothing.
+ *
+ * The kernel keeps a page for each queue, struct kq_idle, that says whether
+ * anything is pending.  That of descriptor fd is mapped at pages + fd * size
+ * once the program has asked in vain a few times.  It is for the queue, not for
+ * the number, so epochs[fd] holds the queue's epoch as asked through fd after
+ * the page was mapped: it is the page's as long as fd was not closed since.
+ * Until then, and from then on, the kernel is asked.
+ *
+ * Nothing is ever unmapped that somebody may be looking at: a number that has
+ * become another queue gets the new page in the place of the old one.
+ *
+ * Whatever a child inherits is wiped, however it was made, since its copy of
+ * the queue is of no use to it; so it finds no epoch and asks the kernel.
+ */
+#define _GNU_SOURCE
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/kqueue.h>
+
+#include "idle.h"
+
+#define NUMBERS		1024		/* descriptors that can have a page */
+#define PATIENCE	8		/* of 256 vain calls the one that maps it */
+
+struct table {
+	char *pages;			/* address space for NUMBERS of them */
+	size_t size;			/* of a page */
+	int busy;			/* somebody maps one: others need not */
+	uint64_t epochs[NUMBERS];	/* 0: ask the kernel */
+	unsigned char vain[NUMBERS];
+};
+
+static struct table *table;
+
+static struct table *make_table(void)
+{
+	struct table *new, *old = NULL;
+
+	new = mmap(NULL, sizeof(*new), PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (new == MAP_FAILED)
+		return NULL;
+	if (madvise(new, sizeof(*new), MADV_WIPEONFORK) == 0 &&
+	    __atomic_compare_exchange_n(&table, &old, new, 0, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return new;
+	munmap(new, sizeof(*new));
+	return old;
+}
+
+/* The address space of the pages; t->busy is ours. */
+static char *reserve(struct table *t)
+{
+	char *pages;
+
+	if (t->pages)
+		return t->pages;
+	t->size = (size_t)sysconf(_SC_PAGESIZE);
+	pages = mmap(NULL, NUMBERS * t->size, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (pages == MAP_FAILED)
+		return NULL;
+	t->pages = pages;
+	return pages;
+}
+
+static void map_page(struct table *t, int fd)
+{
+	char *pages = reserve(t);
+	__u64 epoch = 0;
+
+	if (!pages)
+		return;
+	__atomic_store_n(&t->epochs[fd], 0, __ATOMIC_RELEASE);
+	if (mmap(pages + (size_t)fd * t->size, t->size, PROT_READ,
+		 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+		return;
+	if (ioctl(fd, KQ_IOC_EPOCH, &epoch) == 0)
+		__atomic_store_n(&t->epochs[fd], epoch, __ATOMIC_RELEASE);
+}
+
+int idle_known(int fd)
+{
+	struct table *t = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
+	const struct kq_idle *page;
+	uint64_t epoch;
+
+	if (!t || (unsigned int)fd >= NUMBERS)
+		return 0;
+	epoch = __atomic_load_n(&t->epochs[fd], __ATOMIC_ACQUIRE);
+	if (!epoch)
+		return 0;
+	page = (const void *)(t->pages + (size_t)fd * t->size);
+	return __atomic_load_n(&page->epoch, __ATOMIC_ACQUIRE) == epoch &&
+	       __atomic_load_n(&page->idle, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Takes no lock that it would wait for: it may have interrupted itself, in a
+ * signal handler.
+ */
+void idle_asked(int fd)
+{
+	struct table *t = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
+
+	if ((unsigned int)fd >= NUMBERS)
+		return;
+	if (!t)
+		t = make_table();
+	if (!t ||
+	    __atomic_add_fetch(&t->vain[fd], 1, __ATOMIC_RELAXED) != PATIENCE ||
+	    __atomic_exchange_n(&t->busy, 1, __ATOMIC_ACQUIRE))
+		return;
+	map_page(t, fd);
+	__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
+}
