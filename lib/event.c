@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * kqueue(2) and kevent(2) on /dev/kqueue.
+ * kqueue(2), and kevent(2) when it has to ask the kernel, on /dev/kqueue.
  *
  * kevent() is one ioctl: struct kevent is laid out as the kernel's struct
  * kq_event, so the program's own arrays go to the kernel as they stand.  It
@@ -29,7 +29,7 @@
 #include <linux/kqueue.h>
 #include <linux/time_types.h>
 
-#include "idle.h"
+#include "call.h"
 
 _Static_assert(sizeof(struct kevent) == sizeof(struct kq_event) &&
 	       offsetof(struct kevent, filter) ==
@@ -225,16 +225,9 @@ static int failed(int kq)
 	return -1;
 }
 
-/* Whether a call asks for nothing but what is there now. */
-static int just_looks(int nchanges, int nevents, const struct timespec *timeout)
-{
-	return nchanges == 0 && nevents > 0 && timeout &&
-	       timeout->tv_sec == 0 && timeout->tv_nsec == 0;
-}
-
-int kevent(int kq, const struct kevent *changelist, int nchanges,
-	   struct kevent *eventlist, int nevents,
-	   const struct timespec *timeout)
+int kq_call(int kq, const struct kevent *changelist, int nchanges,
+	    struct kevent *eventlist, int nevents,
+	    const struct timespec *timeout)
 {
 	struct kq_kevent arg = {
 		.changelist = (uintptr_t)changelist,
@@ -244,12 +237,8 @@ int kevent(int kq, const struct kevent *changelist, int nchanges,
 		.nevents = nevents,
 		.flags = sizeof(uintptr_t) == sizeof(__u32) ? KQ_CALL_NARROW : 0,
 	};
-	int looks = just_looks(nchanges, nevents, timeout);
 	struct __kernel_timespec ts;
 	int n;
-
-	if (looks && idle_known(kq))
-		return 0;
 
 	/* A 32-bit time_t: the one thing that has to be converted. */
 	if (sizeof(*timeout) != sizeof(ts) && timeout && nevents > 0) {
@@ -258,7 +247,5 @@ int kevent(int kq, const struct kevent *changelist, int nchanges,
 		arg.timeout = (uintptr_t)&ts;
 	}
 	n = ioctl(kq, KQ_IOC_KEVENT, &arg);
-	if (looks && n == 0)
-		idle_asked(kq);
 	return n >= 0 ? n : failed(kq);
 }

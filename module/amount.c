@@ -52,10 +52,25 @@ static bool is_tty(const struct inode *inode)
 		 major < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT));
 }
 
-static bool is_anonymous(const struct file *file, const char *name)
+/* What a file without an inode of its own is, by its name. */
+static enum kq_object anonymous_object(const struct file *file)
 {
-	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
-	       !strcmp(file->f_path.dentry->d_name.name, name);
+	const struct qstr *name = &file->f_path.dentry->d_name;
+
+	if (file_inode(file)->i_sb->s_magic != ANON_INODE_FS_MAGIC)
+		return OBJECT_OTHER;
+	switch (name->len) {
+	case 7:
+		if (!memcmp(name->name, "inotify", 7))
+			return OBJECT_FIONREAD;
+		break;
+	case 9:
+		if (!memcmp(name->name, "[eventfd]", 9) ||
+		    !memcmp(name->name, "[timerfd]", 9))
+			return OBJECT_COUNTER;
+		break;
+	}
+	return OBJECT_OTHER;
 }
 
 /**
@@ -69,24 +84,21 @@ enum kq_object amount_object(struct file *file)
 
 	if (sock)
 		return sock->sk ? socket_object(sock->sk) : OBJECT_OTHER;
-	if (S_ISFIFO(inode->i_mode))
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFIFO:
 		return OBJECT_PIPE;
-	if (S_ISDIR(inode->i_mode) || S_ISREG(inode->i_mode))
+	case S_IFDIR:
+	case S_IFREG:
 		return OBJECT_INODE;
-	if (is_tty(inode) || is_anonymous(file, "inotify"))
-		return OBJECT_FIONREAD;
-	return OBJECT_OTHER;
+	}
+	return is_tty(inode) ? OBJECT_FIONREAD : anonymous_object(file);
 }
 
-bool amount_is_socket(enum kq_object object)
-{
-	return object >= OBJECT_TCP && object <= OBJECT_SOCKET;
-}
-
-/* Whether the file's ->poll is kernel code that never waits for anybody. */
-bool amount_never_blocks(struct file *file, enum kq_object object)
+/* Whether the object's ->poll is kernel code that never waits for anybody. */
+bool amount_never_blocks(enum kq_object object)
 {
 	switch (object) {
+	case OBJECT_COUNTER:
 	case OBJECT_TCP:
 	case OBJECT_UDP:
 	case OBJECT_UNIX:
@@ -95,27 +107,40 @@ bool amount_never_blocks(struct file *file, enum kq_object object)
 	case OBJECT_INODE:
 		return true;
 	default:
-		return is_anonymous(file, "[eventfd]") ||
-		       is_anonymous(file, "[timerfd]");
+		return false;
 	}
 }
 
-struct sock *amount_sock(struct file *file)
-{
-	return kq_sock_from_file(file)->sk;
-}
-
-/* At the mark of urgent data a read goes on behind it; tcp_inq() stops. */
-static s64 tcp_bytes(struct sock *sk)
+/* With urgent data on its way: a read stops ahead of it, or goes on behind. */
+static s64 tcp_bytes_urgent(struct sock *sk, u32 copied)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 copied = READ_ONCE(tp->copied_seq);
 
-	if (READ_ONCE(tp->urg_data) && READ_ONCE(tp->urg_seq) == copied &&
-	    !sock_flag(sk, SOCK_URGINLINE))
+	if (READ_ONCE(tp->urg_seq) == copied && !sock_flag(sk, SOCK_URGINLINE))
 		return (s32)(READ_ONCE(tp->rcv_nxt) - copied) - 1 -
 		       sock_flag(sk, SOCK_DONE);
 	return tcp_inq(sk);
+}
+
+/**
+ * amount_tcp - how many bytes of a connection can be read
+ * @sk: its socket, which does not listen
+ *
+ * Context: any.
+ */
+s64 amount_tcp(struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 copied = READ_ONCE(tp->copied_seq);
+	s64 bytes;
+
+	if ((1 << READ_ONCE(sk->sk_state)) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
+		return 0;
+	if (READ_ONCE(tp->urg_data))
+		return max(tcp_bytes_urgent(sk, copied), 0LL);
+	/* The end counts as one. */
+	bytes = (s32)(READ_ONCE(tp->rcv_nxt) - copied);
+	return bytes > 0 ? bytes - sock_flag(sk, SOCK_DONE) : 0;
 }
 
 static s64 queue_bytes(struct sk_buff_head *queue)
@@ -180,30 +205,20 @@ static int ask_file(struct file *file, int __user *slot, s64 *amount)
 	return ret == -EFAULT ? -EFAULT : 0;
 }
 
-/**
- * amount_to_read - how many bytes can be read, or connections accepted
- * @file: the file
- * @object: what it is
- * @slot: a place in the program's memory that may be overwritten; NULL where
- *	a guess, too high rather than too low, will do
- * @amount: where the answer goes
- *
- * Context: process; does not wait for anybody.
- * Return: 0, or -EFAULT when @slot had to be written and is not there.
- */
-int amount_to_read(struct file *file, enum kq_object object,
-		   void __user *slot, s64 *amount)
+/* amount_to_read() of an object that knows. */
+int amount_of_object(struct file *file, enum kq_object object,
+		     void __user *slot, s64 *amount)
 {
 	struct sock *sk = amount_is_socket(object) ? amount_sock(file) : NULL;
 
-	*amount = 1;
 	if (sk && READ_ONCE(sk->sk_state) == TCP_LISTEN) {
 		*amount = listen_backlog(sk, object);
 		return 0;
 	}
+	*amount = 1;
 	switch (object) {
 	case OBJECT_TCP:
-		*amount = max(tcp_bytes(sk), 0LL);
+		*amount = amount_tcp(sk);
 		return 0;
 	case OBJECT_UDP:
 		*amount = udp_bytes(sk);

@@ -3,14 +3,15 @@
 #ifndef _KQUEUE_AMOUNT_H
 #define _KQUEUE_AMOUNT_H
 
-#include <linux/types.h>
+#include <linux/fs.h>
+#include <linux/net.h>
 
-struct file;
 struct sock;
 
 /* What a file is, as far as its amounts go. */
 enum kq_object {
 	OBJECT_OTHER,		/* 1 when it is ready */
+	OBJECT_COUNTER,		/* eventfd, timerfd: the same, never blocks */
 	OBJECT_TCP,
 	OBJECT_UDP,
 	OBJECT_UNIX,		/* stream, seqpacket */
@@ -22,13 +23,43 @@ enum kq_object {
 };
 
 enum kq_object amount_object(struct file *file);
-bool amount_is_socket(enum kq_object object);
-bool amount_never_blocks(struct file *file, enum kq_object object);
-struct sock *amount_sock(struct file *file);
+bool amount_never_blocks(enum kq_object object);
 
-int amount_to_read(struct file *file, enum kq_object object,
-		   void __user *slot, s64 *amount);
+s64 amount_tcp(struct sock *sk);
+int amount_of_object(struct file *file, enum kq_object object,
+		     void __user *slot, s64 *amount);
 s64 amount_to_write(struct file *file, enum kq_object object);
 s64 amount_unsent(struct file *file, enum kq_object object);
+
+static inline bool amount_is_socket(enum kq_object object)
+{
+	return object >= OBJECT_TCP && object <= OBJECT_SOCKET;
+}
+
+/* The socket behind a file that is one. */
+static inline struct sock *amount_sock(const struct file *file)
+{
+	return ((struct socket *)file->private_data)->sk;
+}
+
+/**
+ * amount_to_read - how many bytes can be read, or connections accepted
+ * @file: the file
+ * @object: what it is
+ * @slot: a place in the program's memory that may be overwritten; NULL where
+ *	a guess, too high rather than too low, will do
+ * @amount: where the answer goes
+ *
+ * Context: process; does not wait for anybody.
+ * Return: 0, or -EFAULT when @slot had to be written and is not there.
+ */
+static inline int amount_to_read(struct file *file, enum kq_object object,
+				 void __user *slot, s64 *amount)
+{
+	if (object > OBJECT_COUNTER)
+		return amount_of_object(file, object, slot, amount);
+	*amount = 1;
+	return 0;
+}
 
 #endif /* _KQUEUE_AMOUNT_H */

@@ -32,23 +32,9 @@ static const struct filterops descriptor_filtops = {
 	.f_attach	= descriptor_attach,
 };
 
-/**
- * struct slot - a place in the filter table
- * @fops: the operations, NULL in an empty slot that a module can fill
- * @owner: their module; ours for a filter that is built in
- * @refs: of those that are not: knotes, and calls on the way to one
- */
-struct slot {
-	const struct filterops	*fops;
-	struct module		*owner;
-	unsigned int		refs;
-};
-
-#define SLOT(filter)	(~(filter))
 #define BUILT_IN(ops)	{ .fops = &(ops), .owner = THIS_MODULE }
 
-/* Guarded by slots_lock, but for those that are built in. */
-static struct slot slots[EVFILT_SYSCOUNT] = {
+struct slot filter_slots[EVFILT_SYSCOUNT] = {
 	[SLOT(EVFILT_READ)]	= BUILT_IN(descriptor_filtops),
 	[SLOT(EVFILT_WRITE)]	= BUILT_IN(descriptor_filtops),
 	[SLOT(EVFILT_VNODE)]	= BUILT_IN(vnode_filtops),
@@ -65,35 +51,11 @@ static struct slot slots[EVFILT_SYSCOUNT] = {
 
 static DEFINE_SPINLOCK(slots_lock);
 
-static struct slot *slot_of(int filter)
+/* filter_get() for a slot that is a module's, or nobody's. */
+const struct filterops *filter_get_module(struct slot *slot)
 {
-	if (filter >= 0 || filter < -EVFILT_SYSCOUNT)
-		return NULL;
-	return &slots[SLOT(filter)];
-}
-
-static bool slot_built_in(const struct slot *slot)
-{
-	return READ_ONCE(slot->owner) == THIS_MODULE;
-}
-
-/**
- * filter_get - the operations of a filter, which stays until filter_put()
- * @filter: EVFILT_*
- *
- * Context: any but NMI and hard interrupts.
- * Return: the operations, NULL where the slot is empty, or an ERR_PTR(-EINVAL)
- * where there is no such filter.
- */
-const struct filterops *filter_get(s16 filter)
-{
-	struct slot *slot = slot_of(filter);
 	const struct filterops *fops = NULL;
 
-	if (!slot)
-		return ERR_PTR(-EINVAL);
-	if (slot_built_in(slot))
-		return slot->fops;
 	spin_lock_bh(&slots_lock);
 	if (slot->fops && try_module_get(slot->owner)) {
 		slot->refs++;
@@ -103,36 +65,16 @@ const struct filterops *filter_get(s16 filter)
 	return fops;
 }
 
-/**
- * filter_hold - once more what filter_get() does, for who has done it
- * @filter: EVFILT_*
- *
- * Context: any but NMI and hard interrupts.
- */
-void filter_hold(s16 filter)
+void filter_hold_module(struct slot *slot)
 {
-	struct slot *slot = slot_of(filter);
-
-	if (slot_built_in(slot))
-		return;
 	spin_lock_bh(&slots_lock);
 	slot->refs++;
 	__module_get(slot->owner);
 	spin_unlock_bh(&slots_lock);
 }
 
-/**
- * filter_put - let go of a filter
- * @filter: EVFILT_*, for which filter_get() returned operations
- *
- * Context: any but NMI and hard interrupts.
- */
-void filter_put(s16 filter)
+void filter_put_module(struct slot *slot)
 {
-	struct slot *slot = slot_of(filter);
-
-	if (slot_built_in(slot))
-		return;
 	spin_lock_bh(&slots_lock);
 	slot->refs--;
 	module_put(slot->owner);

@@ -24,7 +24,7 @@
 #define EXCEPT_EVENTS	(EPOLLPRI)
 #define ALWAYS_EVENTS	(EPOLLERR | EPOLLHUP)
 
-static __poll_t file_events(const struct knote *kn)
+static __poll_t filter_events(const struct knote *kn)
 {
 	switch (kn->kn_filter) {
 	case EVFILT_READ:
@@ -48,16 +48,14 @@ static int file_wake(wait_queue_entry_t *entry, unsigned int mode, int sync,
 	struct knote *kn = entry->private;
 	__poll_t events = key_to_poll(key);
 
-	if (events && !(events & (file_events(kn) | POLLFREE)))
+	if (events && !(events & (kn->kn_events | POLLFREE)))
 		return 0;
-	rcu_read_lock();
 	knote_fire(kn);
 	if (events & POLLFREE) {
 		list_del_init(&entry->entry);
 		/* Pairs with wait_leave(). */
 		smp_store_release(&wait->head, NULL);
 	}
-	rcu_read_unlock();
 	return 0;
 }
 
@@ -139,7 +137,7 @@ static void file_queue(struct file *file, struct wait_queue_head *head,
 
 static __poll_t file_poll(struct knote *kn)
 {
-	poll_table pt = { ._key = file_events(kn) };
+	poll_table pt = { ._key = kn->kn_events };
 
 	return vfs_poll(kn->kn_fp, &pt);
 }
@@ -157,7 +155,7 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	int lowat = READ_ONCE(sk->sk_rcvlowat);
 
 	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) {
-		ev->flags = EV_EOF;
+		ev->flags |= EV_EOF;
 		ev->fflags = error;
 		return 1;
 	}
@@ -182,7 +180,7 @@ static int read_write_end(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	if (!(mask & EPOLLERR) ||
 	    file_inode(kn->kn_fp)->i_sb->s_magic != PIPEFS_MAGIC)
 		return 0;
-	ev->flags = EV_EOF;
+	ev->flags |= EV_EOF;
 	return 1;
 }
 
@@ -193,7 +191,7 @@ static int read_ready(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	if (kn->kn_object == OBJECT_PIPE && !(kn->kn_fp->f_mode & FMODE_READ))
 		return read_write_end(kn, mask, ev);
 	if (mask & EPOLLHUP)
-		ev->flags = EV_EOF;
+		ev->flags |= EV_EOF;
 	return !!(mask & (READ_EVENTS | ALWAYS_EVENTS));
 }
 
@@ -252,7 +250,7 @@ static int write_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
 		return 0;
 	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN) {
-		ev->flags = EV_EOF;
+		ev->flags |= EV_EOF;
 		ev->fflags = error;
 		return 1;
 	}
@@ -275,9 +273,9 @@ static int write_ready(struct knote *kn, __poll_t mask, struct kq_event *ev)
 			return 0;
 		/* ->poll says this when nobody reads. */
 		if (mask & EPOLLERR)
-			ev->flags = EV_EOF;
+			ev->flags |= EV_EOF;
 	} else if (mask & EPOLLHUP) {
-		ev->flags = EV_EOF;
+		ev->flags |= EV_EOF;
 	}
 	return !!(mask & (WRITE_EVENTS | ALWAYS_EVENTS));
 }
@@ -287,7 +285,6 @@ static int file_ready(struct knote *kn, __poll_t mask, struct kq_event *ev,
 {
 	int error;
 
-	ev->flags = 0;
 	ev->fflags = 0;
 	switch (kn->kn_filter) {
 	case EVFILT_READ:
@@ -312,6 +309,37 @@ static int file_sample(struct knote *kn, struct kq_event *ev,
 	return file_ready(kn, file_poll(kn), ev, slot);
 }
 
+/*
+ * READ on TCP.  A connection with bytes enough is readable by that alone: its
+ * ->poll need not be asked, which would say so, too.
+ */
+static int tcp_read_sample(struct knote *kn, struct kq_event *ev,
+			   void __user *slot)
+{
+	struct sock *sk = amount_sock(kn->kn_fp);
+
+	if (READ_ONCE(sk->sk_state) != TCP_LISTEN) {
+		ev->data = amount_tcp(sk);
+		ev->fflags = 0;
+		if (ev->data && ev->data >= READ_ONCE(sk->sk_rcvlowat))
+			return read_socket(kn, READ_EVENTS, ev);
+	}
+	return file_sample(kn, ev, slot);
+}
+
+/* READ on what has no amount. */
+static int counter_read_sample(struct knote *kn, struct kq_event *ev,
+			       void __user *slot)
+{
+	__poll_t mask = file_poll(kn);
+
+	ev->fflags = 0;
+	ev->data = 1;
+	if (mask & EPOLLHUP)
+		ev->flags |= EV_EOF;
+	return !!(mask & (READ_EVENTS | ALWAYS_EVENTS));
+}
+
 /* The same for files whose ->poll is known not to wait for anybody. */
 static const struct filterops file_noblock_filtops = {
 	.f_isfd		= 1,
@@ -320,6 +348,33 @@ static const struct filterops file_noblock_filtops = {
 	.f_detach_try	= file_detach_try,
 	.f_sample	= file_sample,
 };
+
+static const struct filterops tcp_read_filtops = {
+	.f_isfd		= 1,
+	.f_flags	= FILTER_NOBLOCK,
+	.f_detach	= file_detach,
+	.f_detach_try	= file_detach_try,
+	.f_sample	= tcp_read_sample,
+};
+
+static const struct filterops counter_read_filtops = {
+	.f_isfd		= 1,
+	.f_flags	= FILTER_NOBLOCK,
+	.f_detach	= file_detach,
+	.f_detach_try	= file_detach_try,
+	.f_sample	= counter_read_sample,
+};
+
+/* The operations that ask an object in the shortest way. */
+static const struct filterops *object_filtops(s16 filter, enum kq_object object)
+{
+	if (filter == EVFILT_READ && object == OBJECT_TCP)
+		return &tcp_read_filtops;
+	if (filter == EVFILT_READ && object == OBJECT_COUNTER)
+		return &counter_read_filtops;
+	return amount_never_blocks(object) ? &file_noblock_filtops :
+					     &file_filtops;
+}
 
 static int file_attach(struct knote *kn)
 {
@@ -331,11 +386,11 @@ static int file_attach(struct knote *kn)
 	if (kn->kn_filter == EVFILT_EMPTY && !amount_is_socket(object))
 		return -EINVAL;
 	kn->kn_object = object;
-	if (amount_never_blocks(kn->kn_fp, object))
-		kn->kn_fop = &file_noblock_filtops;
+	kn->kn_events = filter_events(kn);
+	kn->kn_fop = object_filtops(kn->kn_filter, object);
 	init_poll_funcptr(&at.pt, file_queue);
 	/* A pipe that is not empty tells of more only to those who say this. */
-	at.pt._key = file_events(kn) | (kn->kn_flags & EV_CLEAR ? EPOLLET : 0);
+	at.pt._key = kn->kn_events | (kn->kn_flags & EV_CLEAR ? EPOLLET : 0);
 	mask = vfs_poll(kn->kn_fp, &at.pt);
 	if (!at.error && kn->kn_filter == EVFILT_WRITE &&
 	    object == OBJECT_PIPE && kn->kn_fp->f_mode & FMODE_WRITE &&

@@ -398,7 +398,6 @@ static int fs_sample(struct knote *kn, struct kq_event *ev, void __user *slot)
 	mounts->notes |= notes;
 	notes = mounts->notes;
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
-	ev->flags = 0;
 	ev->fflags = notes;
 	ev->data = 0;
 	return notes != 0;

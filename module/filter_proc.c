@@ -255,7 +255,7 @@ static struct proc_watch *child_watch(struct proc_watch *parent,
 	watch->ns = get_pid_ns(parent->ns);
 	watch->parent = from->kn_id;
 	watch->hidden = parent->hidden;
-	knote_publish(kn);
+	knote_publish(kn, knote_bucket(kn->kn_kq, NULL, &kn->kn_kevent));
 	/* No more than its parent has, and what comes from elsewhere. */
 	watch_publish(watch, UINT_MAX);
 	return watch;

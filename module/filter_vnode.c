@@ -529,7 +529,6 @@ static int read_attach(struct knote *kn)
 static int read_sample(struct knote *kn, struct kq_event *ev,
 		       void __user *slot)
 {
-	ev->flags = 0;
 	ev->fflags = 0;
 	return read_due(kn, &ev->data);
 }

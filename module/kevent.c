@@ -2,15 +2,39 @@
 /*
  * kevent(2): changes applied in order, then events taken.
  */
+#include <linux/compat.h>
 #include <linux/sched/signal.h>
 #include <linux/time64.h>
 #include <linux/uaccess.h>
 
+#include "compat/compiler.h"
+#include "compat/uaccess.h"
+#include "knote.h"
 #include "register.h"
 #include "scan.h"
 
-/* How many changes are read at a time. */
-#define BATCH	16
+/* get_timespec64() without a function that copies. */
+static int timeout_get(struct timespec64 *ts,
+		       const struct __kernel_timespec __user *timeout)
+{
+	s64 sec, nsec;
+
+	if (!user_read_access_begin(timeout, sizeof(*timeout)))
+		return -EFAULT;
+	unsafe_get_user(sec, &timeout->tv_sec, fault);
+	unsafe_get_user(nsec, &timeout->tv_nsec, fault);
+	user_read_access_end();
+	/* The upper half is padding there. */
+	if (in_compat_syscall())
+		nsec = (u32)nsec;
+	ts->tv_sec = sec;
+	ts->tv_nsec = nsec;
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
 
 static int deadline_get(struct kq_deadline *deadline, u64 timeout)
 {
@@ -19,7 +43,7 @@ static int deadline_get(struct kq_deadline *deadline, u64 timeout)
 	*deadline = (struct kq_deadline){ 0 };
 	if (!timeout)
 		return 0;
-	if (get_timespec64(&ts, u64_to_user_ptr(timeout)))
+	if (timeout_get(&ts, u64_to_user_ptr(timeout)))
 		return -EFAULT;
 	if (ts.tv_sec < 0 || (unsigned long)ts.tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
@@ -73,31 +97,66 @@ static void change_clean(struct kq_event *kev, bool narrow)
 	}
 }
 
+static int changes_get(struct kq_event *kev, int n,
+		       const struct kq_event __user *changelist)
+{
+	int i = 0;
+
+	might_fault();
+	if (!user_read_access_begin(changelist, n * sizeof(*changelist)))
+		return -EFAULT;
+	while (i < n && kq_get_event(&kev[i], &changelist[i]))
+		i++;
+	user_read_access_end();
+	return i < n ? -EFAULT : 0;
+}
+
 /*
- * Apply the changes in order.  Returns 1 when all were applied, 0 when an
+ * Apply some changes in order.  Returns 1 when all were applied, 0 when an
  * EV_RECEIPT found no room and ends the call, or a negative errno.
  */
+static int changes_apply(struct kqueue *kq, struct kq_event *kev, int n,
+			 bool narrow, struct kq_report *report)
+{
+	struct knote_lot lot __uninitialized;
+	unsigned int adds = 0;
+	int i, error, ret = 1;
+
+	for (i = 0; i < n; i++) {
+		change_clean(&kev[i], narrow);
+		adds += kev[i].flags & EV_ADD;
+	}
+	BUILD_BUG_ON(EV_ADD != 1);
+	knote_lot_init(&lot, adds);
+	for (i = 0; i < n && ret == 1; i++) {
+		if (!kev[i].filter)
+			continue;
+		error = kqueue_register(kq, &kev[i], current, &lot, true);
+		if ((error || kev[i].flags & EV_RECEIPT) &&
+		    !report_change(report, &kev[i], error))
+			ret = error;
+	}
+	knote_lot_end(&lot);
+	return ret;
+}
+
+/* Apply all changes, a lot at a time; returns as changes_apply(). */
 static int kqueue_change(struct kqueue *kq, const struct kq_kevent *call,
 			 struct kq_report *report)
 {
 	const struct kq_event __user *changelist;
-	int i, n, error, nchanges = call->nchanges;
-	struct kq_event kev[BATCH];
+	struct kq_event kev[KNOTE_LOT] __uninitialized;
+	int n, ret, nchanges = call->nchanges;
 
 	changelist = u64_to_user_ptr(call->changelist);
 	for (; nchanges > 0; nchanges -= n, changelist += n) {
-		n = min(nchanges, BATCH);
-		if (copy_from_user(kev, changelist, n * sizeof(*kev)))
+		n = min(nchanges, KNOTE_LOT);
+		if (changes_get(kev, n, changelist))
 			return -EFAULT;
-		for (i = 0; i < n; i++) {
-			if (!kev[i].filter)
-				continue;
-			change_clean(&kev[i], call->flags & KQ_CALL_NARROW);
-			error = kqueue_register(kq, &kev[i], current, true);
-			if ((error || kev[i].flags & EV_RECEIPT) &&
-			    !report_change(report, &kev[i], error))
-				return error;
-		}
+		ret = changes_apply(kq, kev, n, call->flags & KQ_CALL_NARROW,
+				    report);
+		if (ret != 1)
+			return ret;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -130,9 +189,11 @@ int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call)
 		if (error)
 			return error;
 	}
-	error = kqueue_change(kq, call, &report);
-	if (error <= 0)
-		return error;
+	if (call->nchanges) {
+		error = kqueue_change(kq, call, &report);
+		if (error <= 0)
+			return error;
+	}
 	if (report.count || !call->nevents)
 		return report.count;
 	return kqueue_wait(kq, report.eventlist, call->nevents, &deadline);

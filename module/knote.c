@@ -69,21 +69,23 @@ void knote_exit(void)
 static struct hlist_head *file_bucket(const struct file *fp,
 				      const struct files_struct *files)
 {
-	return table_bucket(&knotes, (unsigned long)fp, (unsigned long)files);
+	return table_bucket_at2(&knotes, fp, files);
 }
 
-static struct hlist_head *ident_bucket(struct kqueue *kq, s16 filter, u64 ident)
+/**
+ * knote_bucket - where a knote stands in the look-up table
+ * @kq: its queue
+ * @fp: its file, NULL for other filters
+ * @kev: has its ident and filter
+ */
+struct hlist_head *knote_bucket(struct kqueue *kq, const struct file *fp,
+				const struct kq_event *kev)
 {
-	u64 owner = (unsigned long)kq ^ (u64)(u16)filter << 48;
+	u64 owner = (unsigned long)kq ^ (u64)(u16)kev->filter << 48;
 
-	return table_bucket(&knotes, owner, ident);
-}
-
-static struct hlist_head *knote_bucket(const struct knote *kn)
-{
-	if (kn->kn_fp)
-		return file_bucket(kn->kn_fp, kn->kn_kq->files);
-	return ident_bucket(kn->kn_kq, kn->kn_filter, kn->kn_id);
+	if (fp)
+		return file_bucket(fp, kq->files);
+	return table_bucket(&knotes, owner, kev->ident);
 }
 
 /**
@@ -127,19 +129,81 @@ int knote_charge(struct kqueue *kq)
 }
 
 /**
+ * knote_lot_init - begin some changes
+ * @lot: for their knotes
+ * @adds: how many knotes they may need, at most KNOTE_LOT
+ *
+ * One is allocated when it is needed, more ahead: where that fails each is
+ * tried for again.
+ *
+ * Context: process, may sleep.
+ */
+void knote_lot_init(struct knote_lot *lot, unsigned int adds)
+{
+	INIT_LIST_HEAD(&lot->gone);
+	lot->nspare = 0;
+	if (adds > 1)
+		lot->nspare = kmem_cache_alloc_bulk(knote_cache,
+						    GFP_KERNEL | __GFP_ZERO,
+						    adds, (void **)lot->spare);
+}
+
+static void knote_free_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(knote_cache, container_of(rcu, struct knote, kn_rcu));
+}
+
+static void knote_free_lot_rcu(struct rcu_head *rcu)
+{
+	struct knote *first = container_of(rcu, struct knote, kn_rcu);
+	struct knote *kn, *next;
+
+	list_for_each_entry_safe(kn, next, &first->kn_link, kn_link)
+		kmem_cache_free(knote_cache, kn);
+	kmem_cache_free(knote_cache, first);
+}
+
+/**
+ * knote_lot_end - the changes have been made
+ * @lot: what knote_lot_init() set up
+ *
+ * Context: process.
+ */
+void knote_lot_end(struct knote_lot *lot)
+{
+	struct knote *kn;
+
+	if (lot->nspare)
+		kmem_cache_free_bulk(knote_cache, lot->nspare,
+				     (void **)lot->spare);
+	if (list_empty(&lot->gone))
+		return;
+	/* The first stands in for the head of the list. */
+	kn = list_first_entry(&lot->gone, struct knote, kn_link);
+	list_del(&lot->gone);
+	call_rcu(&kn->kn_rcu, knote_free_lot_rcu);
+}
+
+/**
  * knote_alloc - a new knote, charged to its queue's user
  * @kq: the queue
- * @gfp: how to allocate it
+ * @lot: where there may be one, or NULL
+ * @gfp: how to allocate it if not
  *
  * Context: as @gfp allows.
  * Return: the knote, claimed and not yet published, or an ERR_PTR(-ENOMEM).
  */
-struct knote *knote_alloc(struct kqueue *kq, gfp_t gfp)
+struct knote *knote_alloc(struct kqueue *kq, struct knote_lot *lot, gfp_t gfp)
 {
-	struct knote *kn = knote_alloc_stock(gfp);
+	struct knote *kn;
 
+	if (lot && lot->nspare)
+		kn = lot->spare[--lot->nspare];
+	else
+		kn = kmem_cache_zalloc(knote_cache, gfp);
 	if (!kn)
 		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&kn->kn_tqe);
 	if (knote_charge(kq)) {
 		knote_free_stock(kn);
 		return ERR_PTR(-ENOMEM);
@@ -150,53 +214,66 @@ struct knote *knote_alloc(struct kqueue *kq, gfp_t gfp)
 	return kn;
 }
 
-static void knote_free_rcu(struct rcu_head *rcu)
+/**
+ * knote_unused - take back what knote_alloc() returned
+ * @kn: the knote, never published
+ * @lot: where it may be used yet, or NULL
+ *
+ * Context: any.
+ */
+void knote_unused(struct knote *kn, struct knote_lot *lot)
 {
-	kmem_cache_free(knote_cache, container_of(rcu, struct knote, kn_rcu));
+	limits_uncharge_knote(kn->kn_kq->user);
+	kqueue_put(kn->kn_kq);
+	if (lot && lot->nspare < KNOTE_LOT)
+		lot->spare[lot->nspare++] = kn;
+	else
+		knote_free_stock(kn);
 }
 
 /**
  * knote_free - free a knote that nobody can find any more
  * @kn: the knote, detached, without a file
+ * @lot: with which others, or NULL
  *
  * Context: any.
  */
-void knote_free(struct knote *kn)
+static void knote_free(struct knote *kn, struct knote_lot *lot)
 {
 	struct kqueue *kq = kn->kn_kq;
 
 	limits_uncharge_knote(kq->user);
-	call_rcu(&kn->kn_rcu, knote_free_rcu);
+	if (lot)
+		list_add_tail(&kn->kn_link, &lot->gone);
+	else
+		call_rcu(&kn->kn_rcu, knote_free_rcu);
 	kqueue_put(kq);
 }
 
 /**
  * knote_find - look a knote up
  * @kq: its queue, locked and alive
+ * @bucket: where it would be
  * @fp: the file that now stands in the slot, NULL for other filters
  * @kev: what has its ident and filter
  *
  * A knote of a file that has left the slot is not found: a close that has not
  * come to the hook yet will drop it.
  */
-struct knote *knote_find(struct kqueue *kq, struct file *fp,
-			 const struct kq_event *kev)
+struct knote *knote_find(struct kqueue *kq, struct hlist_head *bucket,
+			 const struct file *fp, const struct kq_event *kev)
 {
-	struct hlist_head *bucket;
 	struct knote *kn;
 
+	/* With its interrupts off it is a reader of RCU, too. */
 	lockdep_assert_held(&kq->lock);
-	bucket = fp ? file_bucket(fp, kq->files) :
-		      ident_bucket(kq, kev->filter, kev->ident);
-	rcu_read_lock();
-	hlist_for_each_entry_rcu(kn, bucket, kn_hash) {
+	hlist_for_each_entry_rcu(kn, bucket, kn_hash, true) {
 		if (kn->kn_kq == kq && kn->kn_id == kev->ident &&
 		    kn->kn_filter == kev->filter && kn->kn_fp == fp &&
 		    (!kn->kn_fop->f_same || kn->kn_fop->f_same(kn)))
-			break;
+			return kn;
 	}
-	rcu_read_unlock();
-	return kn;
+	return NULL;
 }
 
 static bool peers_full(struct hlist_head *bucket, const struct knote *new)
@@ -216,12 +293,12 @@ static bool peers_full(struct hlist_head *bucket, const struct knote *new)
 /**
  * knote_publish - let a knote be found
  * @kn: the knote, claimed; its queue locked and alive
+ * @bucket: its place
  *
  * Return: 0, or -ENOMEM when too many knotes are on that file already.
  */
-int knote_publish(struct knote *kn)
+int knote_publish(struct knote *kn, struct hlist_head *bucket)
 {
-	struct hlist_head *bucket = knote_bucket(kn);
 	raw_spinlock_t *lock = table_lock(&knotes, bucket);
 	int error = 0;
 
@@ -269,7 +346,8 @@ void knote_dequeue(struct knote *kn)
 	idle_update(kq);
 	if (!list_empty(&kn->kn_tqe)) {
 		list_del_init(&kn->kn_tqe);
-		kq->listed--;
+		if (!(kn->kn_state & KN_TAKEN))
+			kq->listed--;
 	}
 }
 
@@ -344,11 +422,13 @@ bool knote_unclaim(struct knote *kn)
  */
 bool knote_kill(struct knote *kn)
 {
-	raw_spinlock_t *lock = table_lock(&knotes, knote_bucket(kn));
+	raw_spinlock_t *lock;
 
 	lockdep_assert_held(&kn->kn_kq->lock);
 	if (kn->kn_state & KN_DYING)
 		return false;
+	lock = table_lock(&knotes, knote_bucket(kn->kn_kq, kn->kn_fp,
+						&kn->kn_kevent));
 	knote_dequeue(kn);
 	list_del(&kn->kn_link);
 	raw_spin_lock(lock);
@@ -374,9 +454,29 @@ bool knote_kill(struct knote *kn)
  */
 void knote_fput(struct file *fp)
 {
+	if (kq_fput_not_last(fp))
+		return;
 	local_bh_disable();
 	fput(fp);
 	local_bh_enable();
+}
+
+/**
+ * knote_drop_lot - the end of a knote, to be freed with others
+ * @kn: the knote, killed and owned by the caller
+ * @lot: the others, or NULL
+ *
+ * Context: process, may sleep; no lock held.
+ */
+void knote_drop_lot(struct knote *kn, struct knote_lot *lot)
+{
+	if (!(READ_ONCE(kn->kn_status) & KN_DETACHED))
+		kn->kn_fop->f_detach(kn);
+	knlist_leave(kn);
+	if (kn->kn_fp)
+		knote_fput(kn->kn_fp);
+	filter_put(kn->kn_filter);
+	knote_free(kn, lot);
 }
 
 /**
@@ -387,13 +487,7 @@ void knote_fput(struct file *fp)
  */
 void knote_drop(struct knote *kn)
 {
-	if (!(READ_ONCE(kn->kn_status) & KN_DETACHED))
-		kn->kn_fop->f_detach(kn);
-	knlist_leave(kn);
-	if (kn->kn_fp)
-		knote_fput(kn->kn_fp);
-	filter_put(kn->kn_filter);
-	knote_free(kn);
+	knote_drop_lot(kn, NULL);
 }
 
 static void knote_reap(struct work_struct *work)
@@ -433,7 +527,7 @@ static void knote_drop_closed(struct knote *kn)
 	} else if (fops->f_detach_try &&
 		   (kn->kn_status & KN_DETACHED || fops->f_detach_try(kn))) {
 		fput(kn->kn_fp);
-		knote_free(kn);
+		knote_free(kn, NULL);
 		return;
 	}
 	knote_drop_later(kn);

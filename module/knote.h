@@ -12,15 +12,35 @@ int knote_init(void);
 void knote_flush(void);
 void knote_exit(void);
 
-struct knote *knote_alloc(struct kqueue *kq, gfp_t gfp);
-void knote_free(struct knote *kn);
+/* How many changes are made, and knotes allocated or freed, at a time. */
+#define KNOTE_LOT	16
+
+/**
+ * struct knote_lot - knotes that come and go with some changes of a call
+ * @nspare: how many were allocated ahead
+ * @spare: those
+ * @gone: those that were dropped, to be freed together
+ */
+struct knote_lot {
+	unsigned int		nspare;
+	struct knote		*spare[KNOTE_LOT];
+	struct list_head	gone;
+};
+
+void knote_lot_init(struct knote_lot *lot, unsigned int adds);
+void knote_lot_end(struct knote_lot *lot);
+
+struct knote *knote_alloc(struct kqueue *kq, struct knote_lot *lot, gfp_t gfp);
+void knote_unused(struct knote *kn, struct knote_lot *lot);
 struct knote *knote_alloc_stock(gfp_t gfp);
 void knote_free_stock(struct knote *kn);
 int knote_charge(struct kqueue *kq);
 
-struct knote *knote_find(struct kqueue *kq, struct file *fp,
-			 const struct kq_event *kev);
-int knote_publish(struct knote *kn);
+struct hlist_head *knote_bucket(struct kqueue *kq, const struct file *fp,
+				const struct kq_event *kev);
+struct knote *knote_find(struct kqueue *kq, struct hlist_head *bucket,
+			 const struct file *fp, const struct kq_event *kev);
+int knote_publish(struct knote *kn, struct hlist_head *bucket);
 
 void knote_activate(struct knote *kn);
 void knote_enqueue(struct knote *kn);
@@ -30,6 +50,7 @@ void knote_fire(struct knote *kn);
 bool knote_unclaim(struct knote *kn);
 bool knote_kill(struct knote *kn);
 void knote_drop(struct knote *kn);
+void knote_drop_lot(struct knote *kn, struct knote_lot *lot);
 void knote_drop_later(struct knote *kn);
 void knote_fput(struct file *fp);
 

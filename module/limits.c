@@ -17,11 +17,11 @@
 static DEFINE_HASHTABLE(users, 6);
 static DEFINE_MUTEX(users_lock);
 
-static unsigned long max_knotes;
+unsigned long max_knotes;
 module_param(max_knotes, ulong, 0644);
 MODULE_PARM_DESC(max_knotes, "knotes a user may have (by default 4% of memory)");
 
-static unsigned long calloutmax = 1048576;
+unsigned long calloutmax = 1048576;
 module_param(calloutmax, ulong, 0644);
 MODULE_PARM_DESC(calloutmax, "timers a user may have");
 
@@ -109,32 +109,4 @@ void kq_user_put(struct kq_user *user)
 		kfree(user);
 	}
 	mutex_unlock(&users_lock);
-}
-
-static int charge(atomic_long_t *count, unsigned long limit)
-{
-	if (atomic_long_inc_return(count) <= limit)
-		return 0;
-	atomic_long_dec(count);
-	return -ENOMEM;
-}
-
-int limits_charge_knote(struct kq_user *user)
-{
-	return charge(&user->knotes, READ_ONCE(max_knotes));
-}
-
-void limits_uncharge_knote(struct kq_user *user)
-{
-	atomic_long_dec(&user->knotes);
-}
-
-int limits_charge_timer(struct kq_user *user)
-{
-	return charge(&user->timers, READ_ONCE(calloutmax));
-}
-
-void limits_uncharge_timer(struct kq_user *user)
-{
-	atomic_long_dec(&user->timers);
 }

@@ -4,6 +4,7 @@
 #define _KQUEUE_LIMITS_H
 
 #include <linux/atomic.h>
+#include <linux/errno.h>
 #include <linux/uidgid.h>
 
 /**
@@ -27,9 +28,35 @@ void limits_init(void);
 struct kq_user *kq_user_get(kuid_t uid);
 void kq_user_put(struct kq_user *user);
 
-int limits_charge_knote(struct kq_user *user);
-void limits_uncharge_knote(struct kq_user *user);
-int limits_charge_timer(struct kq_user *user);
-void limits_uncharge_timer(struct kq_user *user);
+extern unsigned long max_knotes;
+extern unsigned long calloutmax;
+
+static inline int limits_charge(atomic_long_t *count, unsigned long limit)
+{
+	if (likely(atomic_long_inc_return(count) <= limit))
+		return 0;
+	atomic_long_dec(count);
+	return -ENOMEM;
+}
+
+static inline int limits_charge_knote(struct kq_user *user)
+{
+	return limits_charge(&user->knotes, READ_ONCE(max_knotes));
+}
+
+static inline void limits_uncharge_knote(struct kq_user *user)
+{
+	atomic_long_dec(&user->knotes);
+}
+
+static inline int limits_charge_timer(struct kq_user *user)
+{
+	return limits_charge(&user->timers, READ_ONCE(calloutmax));
+}
+
+static inline void limits_uncharge_timer(struct kq_user *user)
+{
+	atomic_long_dec(&user->timers);
+}
 
 #endif /* _KQUEUE_LIMITS_H */

@@ -8,7 +8,9 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/uaccess.h>
 
+#include "compat/compiler.h"
 #include "fdclose.h"
 #include "fdinfo.h"
 #include "filter.h"
@@ -60,13 +62,33 @@ static int kqueue_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* copy_from_user(), field by field: most calls are short. */
+static int call_get(struct kq_kevent *call, const struct kq_kevent __user *arg)
+{
+	if (!user_read_access_begin(arg, sizeof(*arg)))
+		return -EFAULT;
+	unsafe_get_user(call->changelist, &arg->changelist, fault);
+	unsafe_get_user(call->eventlist, &arg->eventlist, fault);
+	unsafe_get_user(call->timeout, &arg->timeout, fault);
+	unsafe_get_user(call->nchanges, &arg->nchanges, fault);
+	unsafe_get_user(call->nevents, &arg->nevents, fault);
+	unsafe_get_user(call->flags, &arg->flags, fault);
+	unsafe_get_user(call->reserved, &arg->reserved, fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 static long ioctl_kevent(struct kqueue *kq, const void __user *arg)
 {
-	struct kq_kevent call;
+	struct kq_kevent call __uninitialized;
 
 	if (!kqueue_owned(kq))
 		return -EBADF;
-	if (copy_from_user(&call, arg, sizeof(call)))
+	if (call_get(&call, arg))
 		return -EFAULT;
 	return kqueue_kevent(kq, &call);
 }
@@ -143,7 +165,7 @@ static void kqueue_show_fdinfo(struct seq_file *m, struct file *file)
 	fdinfo_show(m, file->private_data);
 }
 
-static const struct file_operations kqueue_fops = {
+const struct file_operations kqueue_fops = {
 	.owner		= THIS_MODULE,
 	.open		= kqueue_open,
 	.flush		= kqueue_flush,
@@ -157,11 +179,6 @@ static const struct file_operations kqueue_fops = {
 	.write		= kqueue_write,
 	.show_fdinfo	= kqueue_show_fdinfo,
 };
-
-struct kqueue *file_kqueue(struct file *file)
-{
-	return file->f_op == &kqueue_fops ? file->private_data : NULL;
-}
 
 static struct miscdevice kqueue_device = {
 	.minor	= MISC_DYNAMIC_MINOR,

@@ -144,19 +144,12 @@ static void walk_put(struct list_head *walk)
 		kqueue_put(kq);
 }
 
-/**
- * kqueue_ahead - whether a queue is ready through the queues it watches
- * @kq: the queue, which the caller keeps alive
- *
- * Context: process, may sleep.
- */
-bool kqueue_ahead(struct kqueue *kq)
+/* kqueue_ahead() of a queue that watches queues. */
+bool nested_ahead(struct kqueue *kq)
 {
 	LIST_HEAD(walk);
 	bool ahead;
 
-	if (list_empty(&kq->nested))
-		return false;
 	mutex_lock(&walk_lock);
 	walk_queues(kq, &walk);
 	ahead = kq->ahead;
@@ -165,21 +158,14 @@ bool kqueue_ahead(struct kqueue *kq)
 	return ahead;
 }
 
-/**
- * kqueue_settle - make pending what the queues it watches have for a queue
- * @kq: the queue, which the caller keeps alive
- *
- * Context: process, may sleep.
- */
-void kqueue_settle(struct kqueue *kq)
+/* kqueue_settle() of a queue that watches queues. */
+void nested_settle(struct kqueue *kq)
 {
 	LIST_HEAD(walk);
 	struct nested *nd;
 	unsigned long flags;
 	bool ahead;
 
-	if (list_empty(&kq->nested))
-		return;
 	mutex_lock(&walk_lock);
 	walk_queues(kq, &walk);
 	raw_spin_lock_irqsave(&kq->lock, flags);

@@ -5,7 +5,30 @@
 
 #include "queue.h"
 
-bool kqueue_ahead(struct kqueue *kq);
-void kqueue_settle(struct kqueue *kq);
+bool nested_ahead(struct kqueue *kq);
+void nested_settle(struct kqueue *kq);
+
+/**
+ * kqueue_ahead - whether a queue is ready through the queues it watches
+ * @kq: the queue, which the caller keeps alive
+ *
+ * Context: process, may sleep.
+ */
+static inline bool kqueue_ahead(struct kqueue *kq)
+{
+	return !list_empty(&kq->nested) && nested_ahead(kq);
+}
+
+/**
+ * kqueue_settle - make pending what the queues it watches have for a queue
+ * @kq: the queue, which the caller keeps alive
+ *
+ * Context: process, may sleep.
+ */
+static inline void kqueue_settle(struct kqueue *kq)
+{
+	if (!list_empty(&kq->nested))
+		nested_settle(kq);
+}
 
 #endif /* _KQUEUE_NESTED_H */

@@ -137,12 +137,6 @@ void kqueue_put(struct kqueue *kq)
 		queue_rcu_work(kqueue_wq, &kq->reap);
 }
 
-/* Whether the caller's descriptor table owns the queue. */
-bool kqueue_owned(const struct kqueue *kq)
-{
-	return kq->files == current->files && !READ_ONCE(kq->dead);
-}
-
 /**
  * kqueue_drain - a queue's end: drop all its knotes, take no more
  * @kq: the queue
@@ -190,11 +184,4 @@ void kqueue_wake_all(struct kqueue *kq)
 	/* waitqueue_active() without a barrier: see above. */
 	if (waitqueue_active(&kq->pollers) || READ_ONCE(kq->fasync))
 		irq_work_queue(&kq->notify);
-}
-
-/* Tell those who wait for a claim, after some were let go.  Interrupts on. */
-void kqueue_wake_claims(struct kqueue *kq)
-{
-	if (swq_has_sleeper(&kq->claims))
-		swake_up_all(&kq->claims);
 }

@@ -5,8 +5,10 @@
 #ifndef _KQUEUE_QUEUE_H
 #define _KQUEUE_QUEUE_H
 
+#include <linux/fs.h>
 #include <linux/irq_work.h>
 #include <linux/refcount.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/swait.h>
 #include <linux/workqueue.h>
@@ -85,7 +87,6 @@ extern struct workqueue_struct *kqueue_wq;
 int kqueue_init(void);
 void kqueue_exit(void);
 struct kqueue *kqueue_create(void);
-bool kqueue_owned(const struct kqueue *kq);
 void kqueue_drain(struct kqueue *kq);
 void kqueue_put(struct kqueue *kq);
 
@@ -93,9 +94,26 @@ int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call);
 
 void kqueue_wake_sleeper(struct kqueue *kq);
 void kqueue_wake_all(struct kqueue *kq);
-void kqueue_wake_claims(struct kqueue *kq);
 
-/* Whose queue a file is, or NULL: main.c's, which knows the operations. */
-struct kqueue *file_kqueue(struct file *file);
+/* Whether the caller's descriptor table owns the queue. */
+static inline bool kqueue_owned(const struct kqueue *kq)
+{
+	return kq->files == current->files && !READ_ONCE(kq->dead);
+}
+
+/* Tell those who wait for a claim, after some were let go.  Interrupts on. */
+static inline void kqueue_wake_claims(struct kqueue *kq)
+{
+	if (swq_has_sleeper(&kq->claims))
+		swake_up_all(&kq->claims);
+}
+
+extern const struct file_operations kqueue_fops;
+
+/* Whose queue a file is, or NULL. */
+static inline struct kqueue *file_kqueue(const struct file *file)
+{
+	return file->f_op == &kqueue_fops ? file->private_data : NULL;
+}
 
 #endif /* _KQUEUE_QUEUE_H */

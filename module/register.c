@@ -28,8 +28,10 @@ static bool knote_ready(struct knote *kn)
 	unsigned long flags;
 	bool ready;
 
-	if (kn->kn_fop->f_sample)
+	if (kn->kn_fop->f_sample) {
+		ev.flags = 0;
 		return kn->kn_fop->f_sample(kn, &ev, NULL) > 0;
+	}
 	knl = knlist_lock(kn);
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	ready = !(kn->kn_state & KN_DYING) &&
@@ -39,17 +41,22 @@ static bool knote_ready(struct knote *kn)
 	return ready;
 }
 
-/* Let go of a knote after a change to it. */
-static void knote_settle(struct knote *kn, bool ready)
+/* Let go of a knote after a change to it, which adds to its state. */
+static void knote_settle(struct knote *kn, unsigned int state)
 {
 	struct kqueue *kq = kn->kn_kq;
 	unsigned long flags;
-	bool dead;
+	bool dead = false;
 
 	raw_spin_lock_irqsave(&kq->lock, flags);
-	if (ready)
-		kn->kn_state |= KN_ACTIVE;
-	dead = knote_unclaim(kn);
+	kn->kn_state |= state;
+	if (likely((kn->kn_state & ~KN_SAMPLED) == KN_CLAIMED)) {
+		/* Nothing happened meanwhile. */
+		kn->kn_state &= ~KN_CLAIMED;
+		kq->claim_seq++;
+	} else {
+		dead = knote_unclaim(kn);
+	}
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	kqueue_wake_claims(kq);
 	if (dead)
@@ -93,13 +100,16 @@ static bool knote_slot_kept(struct knote *kn, struct task_struct *td)
 	return kept;
 }
 
-/* Attach a published knote, evaluate it and let go of it. */
-static int knote_attach(struct knote *kn, struct task_struct *td)
+/*
+ * Attach a published knote, evaluate it and let go of it.  Its descriptor may
+ * be closed meanwhile if the table is @shared.
+ */
+static int knote_attach(struct knote *kn, struct task_struct *td, bool shared)
 {
 	int error = -EBADF;
-	bool ready;
+	unsigned int state = 0;
 
-	if (!kn->kn_fp || knote_slot_kept(kn, td))
+	if (!shared || knote_slot_kept(kn, td))
 		error = filter_error(kn->kn_fop->f_attach(kn));
 	if (error) {
 		knlist_leave(kn);
@@ -107,10 +117,14 @@ static int knote_attach(struct knote *kn, struct task_struct *td)
 		knote_withdraw(kn);
 		return error;
 	}
-	/* One that samples has done so when it attached. */
-	ready = !kn->kn_fop->f_sample &&
-		!(READ_ONCE(kn->kn_state) & KN_DISABLED) && knote_ready(kn);
-	knote_settle(kn, ready);
+	if (kn->kn_fop->f_sample) {
+		/* It has done so when it attached. */
+		if (kn->kn_fop->f_flags & FILTER_NOBLOCK)
+			state = KN_SAMPLED;
+	} else if (!(READ_ONCE(kn->kn_state) & KN_DISABLED) && knote_ready(kn)) {
+		state = KN_ACTIVE;
+	}
+	knote_settle(kn, state);
 	return 0;
 }
 
@@ -180,31 +194,55 @@ static int knote_modify(struct knote *kn, struct kq_event *kev)
 
 	error = filter_change(kn, kev);
 	if (error) {
-		knote_settle(kn, false);
+		knote_settle(kn, 0);
 		return error;
 	}
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	knote_change(kn, kev);
 	disabled = kn->kn_state & KN_DISABLED;
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
-	knote_settle(kn, !disabled && knote_ready(kn));
+	knote_settle(kn, !disabled && knote_ready(kn) ? KN_ACTIVE : 0);
 	return 0;
 }
 
-static struct file *kqueue_ident_file(struct kqueue *kq, u64 ident,
-				      struct task_struct *td)
-{
-	struct file *fp = NULL;
+/**
+ * struct ident_file - the file that a change names
+ * @fp: the file, NULL where the filter has none
+ * @shared: a reference is held, since others may close the descriptor
+ */
+struct ident_file {
+	struct file	*fp;
+	bool		shared;
+};
 
-	if (ident <= INT_MAX)
-		fp = td == current ? fget(ident) : kq_fget_task(td, ident);
-	if (!fp)
-		return ERR_PTR(-EBADF);
-	if (file_kqueue(fp) == kq) {
-		knote_fput(fp);
-		return ERR_PTR(-EINVAL);
+static void ident_file_put(const struct ident_file *f)
+{
+	if (f->shared)
+		knote_fput(f->fp);
+}
+
+static int ident_file_get(struct ident_file *f, struct kqueue *kq, u64 ident,
+			  struct task_struct *td)
+{
+	struct fd fd;
+
+	if (ident > INT_MAX)
+		return -EBADF;
+	if (td == current) {
+		fd = fdget(ident);
+		f->fp = kq_fd_file(fd);
+		f->shared = kq_fd_shared(fd);
+	} else {
+		f->fp = kq_fget_task(td, ident);
+		f->shared = f->fp;
 	}
-	return fp;
+	if (!f->fp)
+		return -EBADF;
+	if (file_kqueue(f->fp) == kq) {
+		ident_file_put(f);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /*
@@ -213,8 +251,8 @@ static struct file *kqueue_ident_file(struct kqueue *kq, u64 ident,
  * for EV_DELETE it is killed, and the caller's to drop.
  */
 static struct knote *kqueue_claim(struct kqueue *kq, const struct kq_event *kev,
-				  struct file *fp, struct knote *new,
-				  bool waitok)
+				  struct hlist_head *bucket, struct file *fp,
+				  struct knote *new, bool waitok)
 {
 	unsigned long flags;
 	unsigned int seq;
@@ -226,7 +264,7 @@ again:
 	error = -EBADF;
 	if (kq->dead)
 		goto out_unlock;
-	kn = knote_find(kq, fp, kev);
+	kn = knote_find(kq, bucket, fp, kev);
 	if (kn && kn->kn_state & KN_CLAIMED) {
 		error = -EAGAIN;
 		if (!waitok)
@@ -243,7 +281,7 @@ again:
 			knote_kill(kn);
 		kn->kn_state |= KN_CLAIMED;
 	} else if (new) {
-		error = knote_publish(new);
+		error = knote_publish(new, bucket);
 		if (error)
 			goto out_unlock;
 		kn = new;
@@ -259,49 +297,74 @@ out_unlock:
 	return ERR_PTR(error);
 }
 
+/*
+ * kqueue_claim(), where a change that adds publishes a knote if there is none:
+ * that is *@new then, which else is unused.
+ */
+static struct knote *kqueue_claim_or_add(struct kqueue *kq,
+					 const struct kq_event *kev,
+					 const struct filterops *fops,
+					 struct file *fp, struct knote **new,
+					 struct knote_lot *lot, bool waitok)
+{
+	gfp_t gfp = waitok ? GFP_KERNEL : GFP_NOWAIT | __GFP_NOWARN;
+	struct hlist_head *bucket = knote_bucket(kq, fp, kev);
+	struct knote *kn;
+
+	*new = NULL;
+	/* One that costs nothing, or that is sure to be needed, saves a look. */
+	if (!(kev->flags & EV_ADD) ||
+	    !((lot && lot->nspare) || hlist_empty(bucket))) {
+		kn = kqueue_claim(kq, kev, bucket, fp, NULL, waitok);
+		if (!(kev->flags & EV_ADD) || kn != ERR_PTR(-ENOENT))
+			return kn;
+	}
+	kn = knote_alloc(kq, lot, gfp);
+	if (IS_ERR(kn)) {
+		/* None is needed for a change to one that is there. */
+		kn = kqueue_claim(kq, kev, bucket, fp, NULL, waitok);
+		return kn == ERR_PTR(-ENOENT) ? ERR_PTR(-ENOMEM) : kn;
+	}
+	knote_fill(kn, kev, fops, fp);
+	*new = kn;
+	return kqueue_claim(kq, kev, bucket, fp, kn, waitok);
+}
+
 /* kqueue_register() for a filter that is there. */
 static int register_filter(struct kqueue *kq, struct kq_event *kev,
 			   const struct filterops *fops,
-			   struct task_struct *td, bool waitok)
+			   struct task_struct *td, struct knote_lot *lot,
+			   bool waitok)
 {
-	gfp_t gfp = waitok ? GFP_KERNEL : GFP_NOWAIT | __GFP_NOWARN;
-	struct knote *kn, *new = NULL;
-	struct file *fp = NULL;
+	struct ident_file f = { 0 };
+	struct knote *kn, *new;
 	int error = 0;
 
 	if (!waitok && !(fops->f_flags & FILTER_ATOMIC))
 		return -EAGAIN;
 	if (fops->f_isfd) {
-		fp = kqueue_ident_file(kq, kev->ident, td);
-		if (IS_ERR(fp))
-			return PTR_ERR(fp);
+		error = ident_file_get(&f, kq, kev->ident, td);
+		if (error)
+			return error;
 	}
-	kn = kqueue_claim(kq, kev, fp, NULL, waitok);
-	if (kn == ERR_PTR(-ENOENT) && kev->flags & EV_ADD) {
-		new = knote_alloc(kq, gfp);
-		if (IS_ERR(new)) {
-			error = PTR_ERR(new);
-			goto out_put;
-		}
-		knote_fill(new, kev, fops, fp);
-		kn = kqueue_claim(kq, kev, fp, new, waitok);
-	}
+	kn = kqueue_claim_or_add(kq, kev, fops, f.fp, &new, lot, waitok);
 	if (IS_ERR(kn)) {
 		error = PTR_ERR(kn);
 	} else if (kn == new) {
+		new = NULL;
 		kev->fflags = 0;	/* as BSD reports it */
 		filter_hold(kev->filter);
-		return knote_attach(kn, td);	/* owns the file now */
+		if (f.fp)
+			get_file(f.fp);
+		error = knote_attach(kn, td, f.shared);
 	} else if (kev->flags & EV_DELETE) {
-		knote_drop(kn);
+		knote_drop_lot(kn, lot);
 	} else {
 		error = knote_modify(kn, kev);
 	}
 	if (new)
-		knote_free(new);
-out_put:
-	if (fp)
-		knote_fput(fp);
+		knote_unused(new, lot);
+	ident_file_put(&f);
 	return error;
 }
 
@@ -310,6 +373,7 @@ out_put:
  * @kq: the queue
  * @kev: the change; its fflags are cleared when a knote is made of it
  * @td: a thread that owns the queue
+ * @lot: knotes at hand, and a place for those that go; or NULL
  * @waitok: whether the caller may sleep
  *
  * Context: process.
@@ -317,7 +381,7 @@ out_put:
  * to sleep and @waitok is false.
  */
 int kqueue_register(struct kqueue *kq, struct kq_event *kev,
-		    struct task_struct *td, bool waitok)
+		    struct task_struct *td, struct knote_lot *lot, bool waitok)
 {
 	const struct filterops *fops;
 	int error;
@@ -330,7 +394,7 @@ int kqueue_register(struct kqueue *kq, struct kq_event *kev,
 		return PTR_ERR(fops);
 	if (!fops)
 		return kev->flags & EV_ADD ? -ENXIO : -ENOENT;
-	error = register_filter(kq, kev, fops, td, waitok);
+	error = register_filter(kq, kev, fops, td, lot, waitok);
 	filter_put(kev->filter);
 	return error;
 }
@@ -362,7 +426,7 @@ int kqfd_register(int fd, struct kq_event *kev, struct task_struct *td,
 		return -EBADF;
 	kq = file_kqueue(file);
 	if (kq && kq->files == READ_ONCE(td->files))
-		error = kqueue_register(kq, kev, td, waitok);
+		error = kqueue_register(kq, kev, td, NULL, waitok);
 	knote_fput(file);
 	return error;
 }
@@ -392,7 +456,8 @@ void knote_fdclose(struct task_struct *td, int fd)
 		kq = knote_of_slot(file, READ_ONCE(td->files), &kev);
 		if (!kq)
 			break;
-		kn = kqueue_claim(kq, &kev, file, NULL, true);
+		kn = kqueue_claim(kq, &kev, knote_bucket(kq, file, &kev), file,
+				  NULL, true);
 		if (!IS_ERR(kn))
 			knote_drop(kn);
 		kqueue_put(kq);

@@ -5,6 +5,6 @@
 #include "queue.h"
 
 int kqueue_register(struct kqueue *kq, struct kq_event *kev,
-		    struct task_struct *td, bool waitok);
+		    struct task_struct *td, struct knote_lot *lot, bool waitok);
 
 #endif /* _KQUEUE_REGISTER_H */

@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Scans: events taken from a queue, and threads asleep until there are some.
+ *
+ * A scan goes through the ready list a batch at a time:
+ *
+ *	take		queue locked: knotes off the list, claimed; those that
+ *			collect are asked here, what they have is snapshot and
+ *			reset in one critical section
+ *	deliver		no lock: the others are asked, and the events copied
+ *	settle		queue locked: each knote deleted, disabled, put back at
+ *			the tail or, where its event was not copied, at the head
+ *
+ * All of a batch stays claimed until it is copied: once EV_DELETE returns, no
+ * event of that knote is on its way to anybody.  They are copied without page
+ * faults, so that a claim never waits for somebody's userfaultfd.
  */
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
 #include <linux/swait.h>
 
+#include "compat/compiler.h"
+#include "compat/fdtable.h"
 #include "compat/uaccess.h"
 #include "filter.h"
 #include "knlist.h"
@@ -22,22 +37,32 @@
  * @eventlist: where the next event goes
  * @room: how many more fit there
  * @count: how many were stored
- * @marker: where this scan ends: what came to the list later is behind it
- * @n: how many knotes are taken
- * @fault: the first of them whose slot in eventlist is not there
+ * @marked: @marker stands in the list
+ * @last: the list was empty once a batch was taken: it needs no marker
+ * @taken: the knotes taken, in order (queue.lock)
+ * @dead: those that are to be dropped
+ * @n: how many are taken
+ * @end: the first of them whose event was not copied, @n for none
+ * @marker: where this scan ends: what comes to the list later is behind it
  * @kn: the knotes taken, claimed
- * @ev: their events
+ * @ev: the event of each: the knote's own, or in @snapshot; NULL for none
+ * @snapshot: what those had that collect
  */
 struct kq_scan {
 	struct kqueue		*kq;
 	struct kq_event __user	*eventlist;
 	int			room;
 	int			count;
-	struct knote		marker;
+	bool			marked;
+	bool			last;
+	struct list_head	taken;
+	struct list_head	dead;
 	int			n;
-	int			fault;
+	int			end;
+	struct knote		marker;
 	struct knote		*kn[BATCH];
-	struct kq_event		ev[BATCH];
+	const struct kq_event	*ev[BATCH];
+	struct kq_event		snapshot[BATCH];
 };
 
 static void scan_init(struct kq_scan *s, struct kqueue *kq,
@@ -48,100 +73,23 @@ static void scan_init(struct kq_scan *s, struct kqueue *kq,
 	s->room = nevents;
 	s->count = 0;
 	s->marker.kn_state = KN_MARKER;
-}
-
-/* A knote that may block, or whose list has a lock of its own. */
-static bool taken_alone(const struct knote *kn)
-{
-	const struct filterops *fops = kn->kn_fop;
-
-	return kn->kn_state & KN_LISTED ||
-	       (fops->f_sample && !(fops->f_flags & FILTER_NOBLOCK));
-}
-
-/* Claim the next few knotes. */
-static void scan_take(struct kq_scan *s)
-{
-	struct kqueue *kq = s->kq;
-	int max = min(s->room, BATCH);
-	struct knote *kn, *next;
-
-	s->n = 0;
-	list_for_each_entry_safe(kn, next, &kq->ready, kn_tqe) {
-		bool alone;
-
-		if (kn == &s->marker || s->n == max)
-			break;
-		if (kn->kn_state & KN_MARKER)
-			continue;
-		alone = !(kn->kn_state & KN_CLAIMED) && taken_alone(kn);
-		if (alone && s->n)
-			break;
-		list_del_init(&kn->kn_tqe);
-		kq->listed--;
-		/* Somebody changes it: that thread will put it back. */
-		if (kn->kn_state & KN_CLAIMED)
-			continue;
-		kn->kn_state |= KN_CLAIMED;
-		kn->kn_state &= ~KN_ACTIVE;
-		s->kn[s->n++] = kn;
-		if (alone)
-			break;
-	}
-}
-
-/* Ask those that do not collect.  Event i is marked ready by its filter. */
-static void scan_evaluate(struct kq_scan *s)
-{
-	struct knote *kn;
-	int i, ready;
-
-	s->fault = s->n;
-	for (i = 0; i < s->n; i++) {
-		kn = s->kn[i];
-		s->ev[i].filter = 0;
-		if (!kn->kn_fop->f_sample || kn->kn_state & KN_FORCED)
-			continue;
-		s->ev[i].flags = 0;
-		ready = kn->kn_fop->f_sample(kn, &s->ev[i], &s->eventlist[i]);
-		if (ready < 0) {
-			s->fault = i;
-			return;
-		}
-		s->ev[i].filter = ready ? kn->kn_filter : 0;
-	}
+	INIT_LIST_HEAD(&s->taken);
+	INIT_LIST_HEAD(&s->dead);
 }
 
 /*
- * Whether a knote is to be delivered, its event then being in @ev.  The
- * snapshot and the reset are one critical section, so no count is lost
- * between them.
+ * What a knote that collects has to report, if anything, and the reset: one
+ * critical section, so no count is lost between them.  Queue locked, and the
+ * knote's list where it is on one.  Returns @ev or NULL.
  */
-static bool scan_snapshot(struct knote *kn, struct kq_event *ev)
+static struct kq_event *scan_snapshot(struct knote *kn, struct kq_event *ev)
 {
 	const struct filterops *fops = kn->kn_fop;
 
-	if (kn->kn_state & KN_DYING)
-		return false;
-	if (kn->kn_fp && knote_slot_lost(kn, current->files)) {
-		knote_kill(kn);
-		return false;
-	}
-	if (kn->kn_state & KN_FORCED) {
-		;	/* as it stands */
-	} else if (fops->f_sample) {
-		if (!ev->filter)
-			return false;
-		kn->kn_flags = (kn->kn_flags & ~EV_EOF) | ev->flags;
-		kn->kn_fflags = ev->fflags;
-		kn->kn_data = ev->data;
-	} else if (!fops->f_event(kn, 0) && !(kn->kn_flags & EV_DROP)) {
-		return false;
-	}
-	if (kn->kn_flags & EV_DROP) {
-		knote_kill(kn);
-		return false;
-	}
+	if (!(kn->kn_state & KN_FORCED) && !fops->f_event(kn, 0))
+		return NULL;
+	if (kn->kn_flags & EV_DROP)
+		return NULL;
 	*ev = kn->kn_kevent;
 	if (filter_touches(fops) && !knote_orphaned(kn))
 		fops->f_touch(kn, ev, EVENT_PROCESS);
@@ -149,152 +97,339 @@ static bool scan_snapshot(struct knote *kn, struct kq_event *ev)
 		kn->kn_fflags = 0;
 		kn->kn_data = 0;
 	}
+	return ev;
+}
+
+/* A knote whose list has a lock, which comes before the queue's. */
+static struct kq_event *scan_snapshot_listed(struct knote *kn,
+					     struct kq_event *ev)
+{
+	struct kqueue *kq = kn->kn_kq;
+	struct knlist *knl = knlist_lock(kn);
+
+	raw_spin_lock_irq(&kq->lock);
+	ev = kn->kn_state & KN_DYING ? NULL : scan_snapshot(kn, ev);
+	raw_spin_unlock_irq(&kq->lock);
+	knlist_unlock(knl);
+	return ev;
+}
+
+/* An event that is known when its knote has been asked. */
+#define TO_ASK	((const struct kq_event *)ERR_PTR(-EAGAIN))
+
+/*
+ * Whether asking a knote may take long or wait for somebody: it is taken alone.
+ * Queue locked, as for the next two.
+ */
+static bool asked_alone(const struct knote *kn)
+{
+	return kn->kn_state & KN_LISTED ||
+	       (kn->kn_fop->f_sample && !(kn->kn_state & KN_SAMPLED));
+}
+
+/* Whether what it has is there, and the queue's lock enough to see it. */
+static bool asked_locked(const struct knote *kn)
+{
+	return !(kn->kn_state & KN_LISTED) &&
+	       (!kn->kn_fop->f_sample || kn->kn_state & KN_FORCED);
+}
+
+/* Neither: most knotes. */
+static bool asked_together(const struct knote *kn)
+{
+	return (kn->kn_state & (KN_SAMPLED | KN_FORCED)) == KN_SAMPLED;
+}
+
+/*
+ * Take the next few knotes that stand together.  Queue locked.  Returns whether
+ * there are any.
+ */
+static bool scan_take(struct kq_scan *s)
+{
+	struct list_head *ready = &s->kq->ready, *first = NULL, *last = NULL;
+	int n = 0, max = min(s->room, BATCH);
+	struct list_head *pos, *next;
+	struct knote *kn;
+	bool alone = false, together;
+
+	for (pos = ready->next; pos != ready && n < max && !alone; pos = next) {
+		next = pos->next;
+		kn = list_entry(pos, struct knote, kn_tqe);
+		if (unlikely(kn->kn_state & (KN_MARKER | KN_CLAIMED))) {
+			if (n || kn == &s->marker)
+				break;
+			if (kn->kn_state & KN_MARKER)
+				continue;
+			/* Somebody changes it, and will put it back. */
+			list_del_init(pos);
+			s->kq->listed--;
+			continue;
+		}
+		together = asked_together(kn);
+		if (!together) {
+			alone = asked_alone(kn);
+			if (alone && n)
+				break;
+		}
+		/* What fires from here on is another event. */
+		kn->kn_state = (kn->kn_state & ~KN_ACTIVE) |
+			       KN_CLAIMED | KN_TAKEN;
+		s->kn[n] = kn;
+		s->ev[n] = TO_ASK;
+		if (!together && asked_locked(kn))
+			s->ev[n] = scan_snapshot(kn, &s->snapshot[n]);
+		if (!n++)
+			first = pos;
+		last = pos;
+	}
+	s->n = n;
+	if (!n)
+		return false;
+	s->kq->listed -= n;
+	list_bulk_move_tail(&s->taken, first, last);
+	if (!s->marked) {
+		s->last = list_empty(ready);
+		if (!s->last)
+			list_add_tail(&s->marker.kn_tqe, ready);
+		s->marked = !s->last;
+	}
 	return true;
 }
 
-/* Put a knote back where it was taken from. */
-static void scan_restore(struct knote *kn)
+/*
+ * Ask a knote without the queue's lock.  What the object says is the knote's
+ * state from then on.  Returns an error where the place in eventlist that it
+ * needs for an answer is not there.
+ */
+static const struct kq_event *scan_ask(struct knote *kn,
+				       struct kq_event *snapshot,
+				       struct kq_event __user *slot)
 {
-	struct kqueue *kq = kn->kn_kq;
+	const struct filterops *fops = kn->kn_fop;
+	int ready;
 
-	if (!(kn->kn_state & KN_DYING)) {
+	if (!fops->f_sample)
+		return scan_snapshot_listed(kn, snapshot);
+	kn->kn_flags &= ~EV_EOF;
+	ready = fops->f_sample(kn, &kn->kn_kevent, slot);
+	if (ready < 0)
+		return TO_ASK;
+	if (!ready)
+		return NULL;
+	if (filter_touches(fops)) {
+		raw_spin_lock_irq(&kn->kn_kq->lock);
+		fops->f_touch(kn, &kn->kn_kevent, EVENT_PROCESS);
+		raw_spin_unlock_irq(&kn->kn_kq->lock);
+	}
+	return &kn->kn_kevent;
+}
+
+/*
+ * Whether the file has left the descriptor, which nobody else can close where
+ * the table is not shared.
+ */
+static bool scan_closed(const struct knote *kn, struct files_struct *files)
+{
+	bool closed;
+
+	if (!kn->kn_fp || atomic_read(&files->count) == 1)
+		return false;
+	rcu_read_lock();
+	closed = kq_slot_file(files, kn->kn_id) != kn->kn_fp;
+	rcu_read_unlock();
+	return closed;
+}
+
+/* Returns whether it was copied; without page faults. */
+static bool scan_copy(const struct kq_event *ev, struct kq_event __user *to)
+{
+	bool copied = false;
+
+	pagefault_disable();
+	if (user_write_access_begin(to, sizeof(*to))) {
+		copied = kq_put_event(ev, to);
+		user_write_access_end();
+	}
+	pagefault_enable();
+	return copied;
+}
+
+/*
+ * Ask those that were not asked when they were taken, and copy the events out:
+ * not those of a descriptor that is being closed, and no more from the first on
+ * whose place is not there.
+ */
+static void scan_deliver(struct kq_scan *s)
+{
+	struct kq_event __user *to = s->eventlist;
+	const struct kq_event *ev;
+	int i, n = s->n;
+
+	for (i = 0; i < n; i++) {
+		ev = s->ev[i];
+		if (ev == TO_ASK) {
+			ev = scan_ask(s->kn[i], &s->snapshot[i], to);
+			s->ev[i] = ev;
+		}
+		if (!ev)
+			continue;
+		if (scan_closed(s->kn[i], current->files)) {
+			s->ev[i] = NULL;
+			continue;
+		}
+		if (ev == TO_ASK || !scan_copy(ev, to))
+			break;
+		to++;
+	}
+	s->end = i;
+	s->count += to - s->eventlist;
+	s->room -= to - s->eventlist;
+	s->eventlist = to;
+}
+
+/*
+ * What becomes of a knote whose event was copied.  The flags are those that
+ * were delivered: what has come meanwhile, EV_ONESHOT of a last event perhaps,
+ * is yet to be.
+ */
+static void knote_delivered(struct knote *kn, unsigned int flags)
+{
+	if (kn->kn_fop->f_sample && kn->kn_flags & EV_CLEAR) {
+		kn->kn_fflags = 0;
+		kn->kn_data = 0;
+	}
+	if (flags & EV_ONESHOT) {
+		knote_kill(kn);
+	} else if (flags & EV_DISPATCH) {
+		knote_dequeue(kn);
+		kn->kn_state |= KN_DISABLED;
+	} else if (flags & EV_CLEAR) {
+		knote_dequeue(kn);
+	} else {
 		kn->kn_state |= KN_ACTIVE;
-		list_add(&kn->kn_tqe, &kq->ready);
-		kq->listed++;
 	}
 }
 
-/* Let go of a knote; one that has died goes to @dead, to be dropped. */
-static void scan_unclaim(struct knote *kn, struct list_head *dead)
+/* What becomes of one that had nothing to report. */
+static void knote_idle(struct knote *kn)
 {
-	if (knote_unclaim(kn))
-		list_add(&kn->kn_tqe, dead);
+	if (kn->kn_flags & EV_DROP ||
+	    (kn->kn_fp && knote_slot_lost(kn, current->files)))
+		knote_kill(kn);
+	else
+		knote_dequeue(kn);
 }
 
-static void scan_drop(struct list_head *dead)
+/* One whose event was not copied is pending again, where it was. */
+static void knote_restore(struct knote *kn, const struct kq_event *ev)
+{
+	struct kqueue *kq = kn->kn_kq;
+
+	if (IS_ERR_OR_NULL(ev)) {
+		;	/* it was not asked, or had nothing */
+	} else if (kn->kn_fop->f_undo && !knote_orphaned(kn)) {
+		kn->kn_fop->f_undo(kn, ev);
+	} else if (kn->kn_flags & EV_CLEAR && ev != &kn->kn_kevent) {
+		kn->kn_fflags |= ev->fflags;
+		kn->kn_data += ev->data;
+	}
+	kn->kn_state |= KN_ACTIVE;
+	list_move(&kn->kn_tqe, &kq->ready);
+	kq->listed++;
+}
+
+/* Let go of a knote of the batch. */
+static void scan_unclaim(struct kq_scan *s, struct knote *kn)
+{
+	kn->kn_state &= ~KN_TAKEN;
+	if (knote_unclaim(kn))
+		list_add(&kn->kn_tqe, &s->dead);
+}
+
+/* Whether a knote stays where it is: level-triggered, and its event copied. */
+static bool knote_stays(const struct knote *kn, const struct kq_event *ev)
+{
+	return ev && !(ev->flags & (EV_ONESHOT | EV_DISPATCH | EV_CLEAR)) &&
+	       !(kn->kn_state & (KN_DYING | KN_LISTED));
+}
+
+static void scan_settle_one(struct kq_scan *s, struct knote *kn,
+			    const struct kq_event *ev)
+{
+	if (!(kn->kn_state & KN_DYING)) {
+		if (ev)
+			knote_delivered(kn, ev->flags);
+		else
+			knote_idle(kn);
+	}
+	if (!list_empty(&kn->kn_tqe))
+		s->kq->listed++;
+	scan_unclaim(s, kn);
+}
+
+/* Put the batch back where it belongs, and let go of it.  Queue locked. */
+static void scan_settle(struct kq_scan *s)
+{
+	struct kqueue *kq = s->kq;
+	int i, stay = 0, end = s->end;
+	struct knote *kn;
+
+	for (i = s->n - 1; i >= end; i--) {
+		kn = s->kn[i];
+		if (!(kn->kn_state & KN_DYING))
+			knote_restore(kn, s->ev[i]);
+		scan_unclaim(s, kn);
+	}
+	for (i = 0; i < end; i++) {
+		kn = s->kn[i];
+		if (likely(knote_stays(kn, s->ev[i]))) {
+			kn->kn_state = (kn->kn_state | KN_ACTIVE) &
+				       ~(KN_CLAIMED | KN_TAKEN);
+			stay++;
+		} else {
+			scan_settle_one(s, kn, s->ev[i]);
+		}
+	}
+	kq->listed += stay;
+	kq->claim_seq++;
+	if (end < s->n) {
+		/* Those that were delivered are not taken once more. */
+		if (!s->marked)
+			list_add_tail(&s->marker.kn_tqe, &kq->ready);
+		s->marked = true;
+		/* The page may be long in coming. */
+		kqueue_wake_sleeper(kq);
+	}
+	list_splice_tail_init(&s->taken, &kq->ready);
+}
+
+static noinline void scan_drop(struct list_head *dead)
 {
 	struct knote *kn, *next;
 
 	list_for_each_entry_safe(kn, next, dead, kn_tqe)
 		knote_drop(kn);
+	INIT_LIST_HEAD(dead);
 }
 
-/*
- * Keep the knotes that have something to report, let go of the others.  From
- * the one whose slot is not there on, all go back: the order stays.
- */
-static void scan_commit(struct kq_scan *s)
+/* After a batch, without a lock: for those who wait for one of its knotes. */
+static inline void scan_release(struct kq_scan *s)
 {
-	struct kqueue *kq = s->kq;
-	unsigned long flags;
-	struct knote *kn;
-	struct knlist *knl;
-	bool ready[BATCH];
-	LIST_HEAD(dead);
-	int i, n = 0;
-
-	knl = s->n == 1 ? knlist_lock(s->kn[0]) : NULL;
-	raw_spin_lock_irqsave(&kq->lock, flags);
-	rcu_read_lock();
-	for (i = s->n - 1; i >= s->fault; i--) {
-		scan_restore(s->kn[i]);
-		scan_unclaim(s->kn[i], &dead);
-	}
-	for (i = 0; i < s->fault; i++)
-		ready[i] = scan_snapshot(s->kn[i], &s->ev[i]);
-	rcu_read_unlock();
-	if (knl) {
-		/* Before its knote is let go: see knlist.c. */
-		raw_spin_unlock_irqrestore(&kq->lock, flags);
-		knlist_unlock(knl);
-		raw_spin_lock_irqsave(&kq->lock, flags);
-	}
-	for (i = 0; i < s->fault; i++) {
-		kn = s->kn[i];
-		if (ready[i]) {
-			s->kn[n] = kn;
-			s->ev[n++] = s->ev[i];
-			continue;
-		}
-		knote_dequeue(kn);
-		scan_unclaim(kn, &dead);
-	}
-	s->n = n;
-	raw_spin_unlock_irqrestore(&kq->lock, flags);
-	kqueue_wake_claims(kq);
-	scan_drop(&dead);
+	kqueue_wake_claims(s->kq);
+	if (!list_empty(&s->dead))
+		scan_drop(&s->dead);
 }
 
-/*
- * After its delivery: what becomes of a knote.  The flags are those that were
- * delivered: what has come meanwhile, EV_ONESHOT of a last event perhaps, is
- * yet to be.
- */
-static void scan_finish(struct knote *kn, const struct kq_event *ev)
+/* Between two batches.  Returns 0, -EFAULT or -EINTR. */
+static int scan_pause(struct kq_scan *s)
 {
-	struct kqueue *kq = kn->kn_kq;
-
-	if (kn->kn_state & KN_DYING)
-		return;
-	if (ev->flags & EV_ONESHOT) {
-		knote_kill(kn);
-	} else if (ev->flags & EV_DISPATCH) {
-		knote_dequeue(kn);
-		kn->kn_state |= KN_DISABLED;
-	} else if (ev->flags & EV_CLEAR) {
-		knote_dequeue(kn);
-	} else {
-		kn->kn_state |= KN_ACTIVE;
-		list_add_tail(&kn->kn_tqe, &kq->ready);
-		kq->listed++;
-	}
-}
-
-/* Its event was not delivered: it is pending again. */
-static void scan_undo(struct knote *kn, struct kq_event *ev)
-{
-	if (kn->kn_state & KN_DYING)
-		return;
-	if (kn->kn_fop->f_undo && !knote_orphaned(kn)) {
-		kn->kn_fop->f_undo(kn, ev);
-	} else if (!kn->kn_fop->f_sample && kn->kn_flags & EV_CLEAR) {
-		kn->kn_fflags |= ev->fflags;
-		kn->kn_data += ev->data;
-	}
-	scan_restore(kn);
-}
-
-/*
- * Copy the events out while their knotes are claimed: once EV_DELETE returns,
- * no event of that knote is on its way to anybody.  Without page faults, so
- * that a claim never waits for somebody's userfaultfd.  Returns whether all
- * were copied.
- */
-static bool scan_deliver(struct kq_scan *s)
-{
-	struct kqueue *kq = s->kq;
-	size_t left = kq_copy_nofault(s->eventlist, s->ev, s->n * sizeof(*s->ev));
-	int i, done = s->n - DIV_ROUND_UP(left, sizeof(*s->ev));
-	unsigned long flags;
-	LIST_HEAD(dead);
-
-	raw_spin_lock_irqsave(&kq->lock, flags);
-	for (i = s->n - 1; i >= done; i--)
-		scan_undo(s->kn[i], &s->ev[i]);
-	for (i = 0; i < done; i++)
-		scan_finish(s->kn[i], &s->ev[i]);
-	for (i = 0; i < s->n; i++)
-		scan_unclaim(s->kn[i], &dead);
-	if (done < s->n && kq->listed)
-		kqueue_wake_sleeper(kq);
-	raw_spin_unlock_irqrestore(&kq->lock, flags);
-	kqueue_wake_claims(kq);
-	scan_drop(&dead);
-
-	s->eventlist += done;
-	s->room -= done;
-	s->count += done;
-	return done == s->n;
+	scan_release(s);
+	cond_resched();
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (s->end < s->n)
+		return kq_fault_in(s->eventlist, sizeof(*s->eventlist));
+	return 0;
 }
 
 /*
@@ -304,34 +439,32 @@ static bool scan_deliver(struct kq_scan *s)
 static int kqueue_scan(struct kq_scan *s)
 {
 	struct kqueue *kq = s->kq;
-	unsigned long flags;
-	bool faulted;
 	int error = 0;
 
 	kqueue_settle(kq);
-	raw_spin_lock_irqsave(&kq->lock, flags);
-	list_add_tail(&s->marker.kn_tqe, &kq->ready);
-	while (s->room && !error) {
-		scan_take(s);
-		if (!s->n)
+	s->marked = false;
+	s->end = 0;
+	raw_spin_lock_irq(&kq->lock);
+	while (scan_take(s)) {
+		raw_spin_unlock_irq(&kq->lock);
+		scan_deliver(s);
+		raw_spin_lock_irq(&kq->lock);
+		scan_settle(s);
+		if (s->end == s->n && (s->last || !s->room))
 			break;
-		raw_spin_unlock_irqrestore(&kq->lock, flags);
-
-		scan_evaluate(s);
-		faulted = s->fault < s->n;
-		scan_commit(s);
-		if (s->n && !scan_deliver(s))
-			faulted = true;
-		if (faulted)
-			error = kq_fault_in(s->eventlist, sizeof(*s->eventlist));
-		if (fatal_signal_pending(current))
-			error = -EINTR;
-		cond_resched();
-
-		raw_spin_lock_irqsave(&kq->lock, flags);
+		raw_spin_unlock_irq(&kq->lock);
+		error = scan_pause(s);
+		raw_spin_lock_irq(&kq->lock);
+		if (error)
+			break;
 	}
-	list_del(&s->marker.kn_tqe);
-	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	if (s->marked)
+		list_del(&s->marker.kn_tqe);
+	/* We may have been woken for what we leave behind. */
+	if (kq->listed)
+		kqueue_wake_sleeper(kq);
+	raw_spin_unlock_irq(&kq->lock);
+	scan_release(s);
 	return error;
 }
 
@@ -339,16 +472,15 @@ static int kqueue_scan(struct kq_scan *s)
 static int kqueue_sleep(struct kqueue *kq, const struct kq_deadline *deadline)
 {
 	DECLARE_SWAITQUEUE(wait);
-	unsigned long flags;
 	int error = 0;
 	bool listed;
 
 	for (;;) {
 		prepare_to_swait_exclusive(&kq->sleepers, &wait,
 					   TASK_INTERRUPTIBLE);
-		raw_spin_lock_irqsave(&kq->lock, flags);
+		raw_spin_lock_irq(&kq->lock);
 		listed = kq->listed;
-		raw_spin_unlock_irqrestore(&kq->lock, flags);
+		raw_spin_unlock_irq(&kq->lock);
 		if (listed)
 			break;
 		if (signal_pending(current)) {
@@ -361,9 +493,20 @@ static int kqueue_sleep(struct kqueue *kq, const struct kq_deadline *deadline)
 			error = -ETIME;
 			break;
 		}
+		if (READ_ONCE(kq->listed))
+			break;
 	}
 	finish_swait(&kq->sleepers, &wait);
 	return error;
+}
+
+/* A thread that was woken for an event leaves without it: another may. */
+static void kqueue_pass_on(struct kqueue *kq)
+{
+	raw_spin_lock_irq(&kq->lock);
+	if (kq->listed)
+		kqueue_wake_sleeper(kq);
+	raw_spin_unlock_irq(&kq->lock);
 }
 
 /**
@@ -379,8 +522,7 @@ static int kqueue_sleep(struct kqueue *kq, const struct kq_deadline *deadline)
 int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
 		int nevents, const struct kq_deadline *deadline)
 {
-	unsigned long flags;
-	struct kq_scan s;
+	struct kq_scan s __uninitialized;
 	int error;
 
 	scan_init(&s, kq, eventlist, nevents);
@@ -389,14 +531,11 @@ int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
 		if (s.count || error || deadline->poll)
 			break;
 		error = kqueue_sleep(kq, deadline);
-		if (error)
+		if (error) {
+			kqueue_pass_on(kq);
 			break;
+		}
 	}
-	/* We may have been woken for what we leave behind. */
-	raw_spin_lock_irqsave(&kq->lock, flags);
-	if (kq->listed)
-		kqueue_wake_sleeper(kq);
-	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	if (s.count || error == -ETIME)
 		return s.count;
 	return error;

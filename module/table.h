@@ -47,6 +47,14 @@ static inline struct hlist_head *table_bucket_at(struct table *table,
 	return &table->heads[product >> 32 & table->mask];
 }
 
+/* The same for two. */
+static inline struct hlist_head *table_bucket_at2(struct table *table,
+						  const void *a, const void *b)
+{
+	return table_bucket_at(table, (const void *)((unsigned long)a +
+						     rol64((unsigned long)b, 17)));
+}
+
 static inline raw_spinlock_t *table_lock(struct table *table,
 					 const struct hlist_head *bucket)
 {

@@ -48,6 +48,25 @@ static inline struct file *kq_fget_task(struct task_struct *task,
 	return file;
 }
 
+/* As struct fd says of itself, whose fields have changed their names. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define kq_fd_file(fd_)		fd_file(fd_)
+#define kq_fd_shared(fd_)	((fd_).word & FDPUT_FPUT)
+#else
+#define kq_fd_file(fd_)		((fd_).file)
+#define kq_fd_shared(fd_)	((fd_).flags & FDPUT_FPUT)
+#endif
+
+/* fput(), if that is not the last: returns false and does nothing if it is. */
+static inline bool kq_fput_not_last(struct file *file)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	return false;
+#else
+	return atomic_long_add_unless(&file->f_count, -1, 1);
+#endif
+}
+
 static inline struct socket *kq_sock_from_file(struct file *file)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)

@@ -3,22 +3,49 @@
 #ifndef _KQUEUE_COMPAT_UACCESS_H
 #define _KQUEUE_COMPAT_UACCESS_H
 
+#include <linux/build_bug.h>
 #include <linux/pagemap.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
 
-/* Returns how many bytes at the end were not copied. */
-static inline size_t kq_copy_nofault(void __user *to, const void *from,
-				     size_t size)
-{
-	size_t left = size;
+#include <uapi/linux/kqueue.h>
 
-	if (!access_ok(to, size))
-		return size;
-	pagefault_disable();
-	left = __copy_to_user_inatomic(to, from, size);
-	pagefault_enable();
-	return left;
+/*
+ * A struct kq_event to or from a program, inside user_access_begin() and end:
+ * four moves, where the functions that copy count the bytes.  Returns whether
+ * it was there.
+ */
+static __always_inline bool kq_put_event(const struct kq_event *ev,
+					 struct kq_event __user *to)
+{
+	u64 __user *word = (u64 __user *)to;
+	const u64 *from = (const u64 *)ev;
+
+	BUILD_BUG_ON(sizeof(*ev) != 4 * sizeof(u64));
+	unsafe_put_user(from[0], word, fault);
+	unsafe_put_user(from[1], word + 1, fault);
+	unsafe_put_user(from[2], word + 2, fault);
+	unsafe_put_user(from[3], word + 3, fault);
+	return true;
+
+fault:
+	return false;
+}
+
+static __always_inline bool kq_get_event(struct kq_event *ev,
+					 const struct kq_event __user *from)
+{
+	const u64 __user *word = (const u64 __user *)from;
+	u64 *to = (u64 *)ev;
+
+	unsafe_get_user(to[0], word, fault);
+	unsafe_get_user(to[1], word + 1, fault);
+	unsafe_get_user(to[2], word + 2, fault);
+	unsafe_get_user(to[3], word + 3, fault);
+	return true;
+
+fault:
+	return false;
 }
 
 /* Returns 0 once all of the range could be written, or -EFAULT. */

@@ -277,38 +277,42 @@ next:	atomic {
 		:: else -> fd = kn[k].fd
 		fi
 	};
-	/* scan_evaluate() */
+	/* scan_deliver(): scan_ask() */
 	atomic {
+		ALIVE(k);
 		is_ready = data[fd];
 		unseen[fd] = false
 	};
-	atomic {
-		/* scan_commit() */
-		ALIVE(k);
 #if BREAK == 1
-		/* KN_ACTIVE is cleared after the evaluation. */
-		kn[k].fired = false;
+	/* KN_ACTIVE is cleared after the evaluation. */
+	kn[k].fired = false;
 #endif
-		if
-		:: kn[k].dying -> is_ready = false
-		:: !kn[k].dying && slot[fd] != kn[k].file ->
-			knote_kill(k, owned);
-			is_ready = false
-		:: else
-		fi;
-		if
-		:: !is_ready ->
-			knote_dequeue(k);
-			knote_unclaim(k, dead)
-		:: else -> dead = false
-		fi
-	};
+	/* scan_closed() */
 	if
-	:: dead -> knote_drop(k); goto next
-	:: !dead && !is_ready -> goto next
+	:: is_ready && slot[fd] != kn[k].file -> is_ready = false
 	:: else
 	fi;
-	/* scan_deliver() */
+	if
+	:: !is_ready ->
+		atomic {
+			/* scan_settle(): knote_idle() */
+			ALIVE(k);
+			if
+			:: kn[k].dying
+			:: !kn[k].dying && slot[fd] != kn[k].file ->
+				knote_kill(k, owned)
+			:: else -> knote_dequeue(k)
+			fi;
+			knote_unclaim(k, dead)
+		};
+		if
+		:: dead -> knote_drop(k)
+		:: else
+		fi;
+		goto next
+	:: else
+	fi;
+	/* scan_copy() */
 	if
 	:: true ->
 		atomic {
@@ -320,7 +324,7 @@ next:	atomic {
 			       kn[k].delivered <= writes[fd])
 		};
 		atomic {
-			/* scan_finish() */
+			/* scan_settle(): knote_delivered() */
 			took = true;
 			if
 			:: kn[k].dying
@@ -336,7 +340,7 @@ next:	atomic {
 			knote_unclaim(k, dead)
 		}
 	:: true ->
-		/* EFAULT: scan_undo() */
+		/* EFAULT: knote_restore() */
 		atomic {
 			ALIVE(k);
 			if
@@ -375,7 +379,7 @@ end:	if
 		asleep[me] = false
 	fi;
 
-	/* kqueue_wait(), on its way out */
+	/* The end of kqueue_scan(), or kqueue_pass_on() */
 leave:	atomic {
 #if BREAK != 2
 		/* Nobody is woken for what is left behind. */

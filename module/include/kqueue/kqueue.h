@@ -69,8 +69,8 @@ enum event_touch {
  *	must not wait for a lock.  Returns whether it is done; when not,
  *	@f_detach follows from a worker, as it does without @f_detach_try.
  * @f_sample: optional, for filters that ask their object instead of collecting:
- *	store data, fflags and EV_EOF in @ev and return whether there is
- *	something to report, or -EFAULT when @slot, the place of the event in
+ *	store data and fflags in @ev, set EV_EOF in its flags, and return whether
+ *	there is something to report, or -EFAULT when @slot, the place of the event in
  *	the program's eventlist, had to be written and is not there.  @slot is
  *	NULL when the amount does not matter.  The knote is claimed, no lock is
  *	held; may sleep unless FILTER_NOBLOCK is set.
@@ -184,6 +184,7 @@ struct knote {
 		};
 		struct {
 			struct knote_wait	kn_wait;
+			__poll_t		kn_events;	/* asked of ->poll */
 			u8			kn_object;
 		};
 		struct {
@@ -207,11 +208,13 @@ struct knote {
 #define KN_ACTIVE	0x01	/* has fired; evaluation tells what is true */
 #define KN_QUEUED	0x02	/* counted as pending */
 #define KN_DISABLED	0x04	/* collects, and is not delivered */
+#define KN_TAKEN	0x08	/* claimed by a scan; kn_tqe is the scan's */
 #define KN_CLAIMED	0x10	/* a thread owns it */
 #define KN_DYING	0x20	/* gone from the queue; its owner drops it */
 #define KN_FORCED	0x40	/* delivered as it stands, not evaluated */
 #define KN_MARKER	0x80	/* not a knote, a place in a list */
 #define KN_LISTED	0x100	/* kn_knlist counts it among its users */
+#define KN_SAMPLED	0x200	/* ->f_sample tells, and never blocks */
 
 int __kqueue_add_filteropts(int filt, const struct filterops *filtops,
 			    struct module *owner);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Queues that are known, without a call, to have nothing.
+ * kevent(2), and queues that are known, without a call, to have nothing.
  *
  * The kernel keeps a page for each queue, struct kq_idle, that says whether
  * anything is pending.  That of descriptor fd is mapped at pages + fd * size
@@ -18,37 +18,58 @@
 #define _GNU_SOURCE
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/event.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/kqueue.h>
 
-#include "idle.h"
+#include "call.h"
 
-#define NUMBERS		1024		/* descriptors that can have a page */
 #define PATIENCE	8		/* of 256 vain calls the one that maps it */
 
-struct table {
-	char *pages;			/* address space for NUMBERS of them */
+#define IDLE_NUMBERS	1024		/* descriptors that can have a page */
+
+struct idle_table {
+	char *pages;			/* address space for IDLE_NUMBERS of them */
 	size_t size;			/* of a page */
 	int busy;			/* somebody maps one: others need not */
-	uint64_t epochs[NUMBERS];	/* 0: ask the kernel */
-	unsigned char vain[NUMBERS];
+	uint64_t epochs[IDLE_NUMBERS];	/* 0: ask the kernel */
+	unsigned char vain[IDLE_NUMBERS];
 };
 
-static struct table *table;
+static struct idle_table *idle_table;
 
-static struct table *make_table(void)
+/* Whether the queue behind a descriptor is known to have nothing. */
+static int idle_known(int fd)
 {
-	struct table *new, *old = NULL;
+	const struct idle_table *t = __atomic_load_n(&idle_table,
+						     __ATOMIC_ACQUIRE);
+	const struct kq_idle *page;
+	uint64_t epoch;
+
+	if (!t || (unsigned int)fd >= IDLE_NUMBERS)
+		return 0;
+	epoch = __atomic_load_n(&t->epochs[fd], __ATOMIC_ACQUIRE);
+	if (!epoch)
+		return 0;
+	page = (const void *)(t->pages + (size_t)fd * t->size);
+	return __atomic_load_n(&page->epoch, __ATOMIC_ACQUIRE) == epoch &&
+	       __atomic_load_n(&page->idle, __ATOMIC_ACQUIRE);
+}
+
+static struct idle_table *make_table(void)
+{
+	struct idle_table *new, *old = NULL;
 
 	new = mmap(NULL, sizeof(*new), PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (new == MAP_FAILED)
 		return NULL;
 	if (madvise(new, sizeof(*new), MADV_WIPEONFORK) == 0 &&
-	    __atomic_compare_exchange_n(&table, &old, new, 0, __ATOMIC_ACQ_REL,
+	    __atomic_compare_exchange_n(&idle_table, &old, new, 0, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE))
 		return new;
 	munmap(new, sizeof(*new));
@@ -56,14 +77,14 @@ static struct table *make_table(void)
 }
 
 /* The address space of the pages; t->busy is ours. */
-static char *reserve(struct table *t)
+static char *reserve(struct idle_table *t)
 {
 	char *pages;
 
 	if (t->pages)
 		return t->pages;
 	t->size = (size_t)sysconf(_SC_PAGESIZE);
-	pages = mmap(NULL, NUMBERS * t->size, PROT_NONE,
+	pages = mmap(NULL, IDLE_NUMBERS * t->size, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pages == MAP_FAILED)
 		return NULL;
@@ -71,7 +92,7 @@ static char *reserve(struct table *t)
 	return pages;
 }
 
-static void map_page(struct table *t, int fd)
+static void map_page(struct idle_table *t, int fd)
 {
 	char *pages = reserve(t);
 	__u64 epoch = 0;
@@ -86,31 +107,17 @@ static void map_page(struct table *t, int fd)
 		__atomic_store_n(&t->epochs[fd], epoch, __ATOMIC_RELEASE);
 }
 
-int idle_known(int fd)
-{
-	struct table *t = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
-	const struct kq_idle *page;
-	uint64_t epoch;
-
-	if (!t || (unsigned int)fd >= NUMBERS)
-		return 0;
-	epoch = __atomic_load_n(&t->epochs[fd], __ATOMIC_ACQUIRE);
-	if (!epoch)
-		return 0;
-	page = (const void *)(t->pages + (size_t)fd * t->size);
-	return __atomic_load_n(&page->epoch, __ATOMIC_ACQUIRE) == epoch &&
-	       __atomic_load_n(&page->idle, __ATOMIC_ACQUIRE);
-}
-
 /*
+ * The kernel was asked, and had nothing.
+ *
  * Takes no lock that it would wait for: it may have interrupted itself, in a
  * signal handler.
  */
-void idle_asked(int fd)
+static void idle_asked(int fd)
 {
-	struct table *t = __atomic_load_n(&table, __ATOMIC_ACQUIRE);
+	struct idle_table *t = __atomic_load_n(&idle_table, __ATOMIC_ACQUIRE);
 
-	if ((unsigned int)fd >= NUMBERS)
+	if ((unsigned int)fd >= IDLE_NUMBERS)
 		return;
 	if (!t)
 		t = make_table();
@@ -120,4 +127,23 @@ void idle_asked(int fd)
 		return;
 	map_page(t, fd);
 	__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
+}
+
+int kevent(int kq, const struct kevent *changelist, int nchanges,
+	   struct kevent *eventlist, int nevents,
+	   const struct timespec *timeout)
+{
+	int n;
+
+	if (nchanges != 0 || nevents <= 0 || !timeout ||
+	    (timeout->tv_sec | timeout->tv_nsec))
+		return kq_call(kq, changelist, nchanges, eventlist, nevents,
+			       timeout);
+	/* It just looks what there is. */
+	if (idle_known(kq))
+		return 0;
+	n = kq_call(kq, NULL, 0, eventlist, nevents, timeout);
+	if (n == 0)
+		idle_asked(kq);
+	return n;
 }

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef _LIBKQUEUE_CALL_H
+#define _LIBKQUEUE_CALL_H
+
+#include <sys/event.h>
+
+/* kevent() by a system call. */
+int kq_call(int kq, const struct kevent *changelist, int nchanges,
+	    struct kevent *eventlist, int nevents,
+	    const struct timespec *timeout);
+
+#endif /* _LIBKQUEUE_CALL_H */
