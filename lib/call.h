@@ -4,9 +4,13 @@
 
 #include <sys/event.h>
 
+#pragma GCC visibility push(hidden)
+
 /* kevent() by a system call. */
 int kq_call(int kq, const struct kevent *changelist, int nchanges,
 	    struct kevent *eventlist, int nevents,
 	    const struct timespec *timeout);
+
+#pragma GCC visibility pop
 
 #endif /* _LIBKQUEUE_CALL_H */

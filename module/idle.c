@@ -46,6 +46,8 @@ static struct kq_idle *idle_page(struct kqueue *kq)
  * @kq: the queue, owned by the caller
  * @vma: where: one page, shared, never to be written; a child does not get it
  *
+ * The mapping does not keep the queue.
+ *
  * Context: process, the mmap lock held.
  * Return: 0 or a negative errno.
  */

@@ -5,6 +5,7 @@
  */
 #include "kselftest_harness.h"
 #include <linux/seccomp.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,6 +35,22 @@ static int ask(int kq)
 
 	for (i = 0; i < ASKED; i++)
 		n |= kq_pending(kq);
+	return n;
+}
+
+/* How many files an epoll instance watches. */
+static int in_epoll(int ep)
+{
+	char path[64], line[256];
+	FILE *f;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", ep);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		n += !strncmp(line, "tfd:", 4);
+	if (f)
+		fclose(f);
 	return n;
 }
 
@@ -193,16 +210,22 @@ TEST_F(page, child)
 	close(kq);
 }
 
-/* It outlives the queue's descriptor, and stays what it was. */
-TEST_F(page, outlives_the_descriptor)
+/* It does not keep the queue: what watches its file sees it go. */
+TEST_F(page, does_not_keep_the_queue)
 {
 	uint64_t old = self->page->epoch;
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = epoll_create1(EPOLL_CLOEXEC);
 
 	ASSERT_EQ(0, kq_add(self->kq, 1, EVFILT_USER, 0));
 	ASSERT_EQ(0, kq_trigger(self->kq, 1));
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->kq, &ev));
+	EXPECT_EQ(1, epoll_wait(ep, &ev, 1, 0));
 	close(self->kq);
 	EXPECT_NE(old, self->page->epoch);
+	EXPECT_EQ(0, in_epoll(ep));
 	self->kq = -1;
+	close(ep);
 }
 
 FIXTURE(known) {
