@@ -8,14 +8,16 @@
 # make check-kernels   make check on each of KERNELS, a row for each
 # make arm64     the module compiled for arm64
 # make model     the protocol of claims, scans and closes, checked in every state
-# make bench     what things cost, in guest instructions
+# make bench     what epoll and kqueue cost side by side, in guest instructions
+# make bench-check     fails when kqueue costs more than its target
+# make profile   where the instructions go, function by function
 # make ports     programs that others wrote, on kqueue and on epoll in guests;
 #                PORT=nginx runs this one alone
 # make shell     a prompt in a guest that has the module loaded
 # make style     what the tools say about the sources
 # make clean
 #
-# demo, check, ports and shell take KERNEL=, a name from vm/fetch: 5.10, 6.1, 6.12-rt, ...
+# demo, check, bench, ports and shell take KERNEL=, a name from vm/fetch: 5.10, 6.1, 6.12-rt, ...
 # What is built is in build/, kernels for the guests in $KQ_CACHE.
 
 RELEASE	:= $(shell uname -r)
@@ -24,7 +26,8 @@ KERNEL	?= 6.1
 KERNELS	?= 5.10 6.1 6.12 newest 6.12-rt newest-rt
 VM	:= selftests/vm
 
-.PHONY: all module lib examples demo check check-kernels arm64 model bench ports shell style clean
+.PHONY: all module lib examples demo \
+	check check-kernels arm64 model bench bench-check bench-programs profile ports shell style clean
 
 all: module lib
 
@@ -74,13 +77,20 @@ model:
 	@$(VM)/need model
 	@selftests/model/check
 
-bench:
-	@$(VM)/need lib vm
+bench: bench-programs
+	@selftests/bench/run $(KERNEL)
+
+bench-check: bench-programs
+	@selftests/bench/run $(KERNEL) check
+
+profile: bench-programs
+	@selftests/bench/profile $(KERNEL)
+
+bench-programs:
+	@$(VM)/need lib vm bench
 	@$(MAKE) --no-print-directory lib
 	@$(MAKE) --no-print-directory -C selftests/bench O=../../build/bench \
 		LIB=../../build/lib
-	@$(VM)/run --kernel $(KERNEL) --icount -- \
-		build/bench/probes build/bench/arrive
 
 ports:
 	@$(VM)/need lib vm ports

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Events taken: level-triggered, edge-triggered and once; none; few and many.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+static const int ready[] = { 1, 8, 64, 512 };
+
+static const struct timespec no_time;
+
+#define READY		((int)(sizeof(ready) / sizeof(ready[0])))
+
+static void expect(int taken, int n)
+{
+	if (taken != n)
+		errx(1, "%d events taken, %d expected", taken, n);
+}
+
+/* Those that are ready lie apart. */
+static int nth(const struct objects *o, int i, int n)
+{
+	return (int64_t)i * o->n / n;
+}
+
+static void wait_level(const struct objects *o, int n)
+{
+	int64_t begin, best[SIDES] = { INT64_MAX, INT64_MAX };
+	int i, side, round, q, taken;
+	char name[64];
+
+	for (i = 0; i < n; i++)
+		object_make_ready(o, nth(o, i, n));
+	for (side = 0; side < SIDES; side++) {
+		q = queue_new(side);
+		queue_add_all(side, q, o->rd, o->n, LEVEL);
+		for (round = 0; round < 4 * ROUNDS; round++) {
+			begin = now();
+			taken = queue_wait(side, q);
+			keep_least(&best[side], since(begin));
+			expect(taken, n);
+		}
+		close(q);
+	}
+	for (i = 0; i < n; i++)
+		object_read(o, nth(o, i, n));
+	snprintf(name, sizeof(name), "wait, %d ready: %s", n, kinds[o->kind]);
+	result(name, o->n, best, 1);
+}
+
+static void wait_none(const struct objects *o)
+{
+	int64_t begin, best[SIDES] = { INT64_MAX, INT64_MAX };
+	int side, round, q;
+
+	for (side = 0; side < SIDES; side++) {
+		q = queue_new(side);
+		queue_add_all(side, q, o->rd, o->n, LEVEL);
+		for (round = 0; round < 100; round++) {
+			begin = now();
+			queue_wait(side, q);
+			keep_least(&best[side], since(begin));
+		}
+		close(q);
+	}
+	result("wait, none ready, no time", o->n, best, 1);
+}
+
+/* Each is written to before it is taken again. */
+static void wait_edge(const struct objects *o, int n)
+{
+	int64_t begin, best[SIDES] = { INT64_MAX, INT64_MAX };
+	int i, side, round, q, taken;
+	char name[64];
+
+	for (side = 0; side < SIDES; side++) {
+		q = queue_new(side);
+		queue_add_all(side, q, o->rd, o->n, EDGE);
+		for (round = 0; round < 2 * ROUNDS; round++) {
+			for (i = 0; i < n; i++)
+				object_make_ready(o, nth(o, i, n));
+			begin = now();
+			taken = queue_wait(side, q);
+			keep_least(&best[side], since(begin));
+			expect(taken, n);
+			for (i = 0; i < n; i++)
+				object_read(o, nth(o, i, n));
+		}
+		close(q);
+	}
+	snprintf(name, sizeof(name), "edge, %d ready: %s", n, kinds[o->kind]);
+	result(name, o->n, best, 1);
+}
+
+/* A call for each, and one to wait. */
+static int ep_rearm_wait(int q, const int *fd, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		queue_rearm(EPOLL, q, fd[i]);
+	return queue_wait(EPOLL, q);
+}
+
+/* One call. */
+static int kq_rearm_wait(int q, const int *fd, int n, int how)
+{
+	unsigned short flags = how == ONCE ? EV_ENABLE : EV_ADD | EV_ONESHOT;
+	struct kevent kev[MOST];
+	int i;
+
+	for (i = 0; i < n; i++)
+		EV_SET(&kev[i], fd[i], EVFILT_READ, flags, 0, 0, NULL);
+	return must(kevent(q, kev, n, kq_events, MOST, &no_time), "kevent");
+}
+
+/* Those that were taken are armed again, and taken with the same call. */
+static void wait_once(const struct objects *o, int n, int how, const char *what)
+{
+	int64_t begin, best[SIDES] = { INT64_MAX, INT64_MAX };
+	int i, side, round, q, taken, fd[MOST];
+	char name[64];
+
+	for (i = 0; i < n; i++) {
+		fd[i] = o->rd[nth(o, i, n)];
+		object_make_ready(o, nth(o, i, n));
+	}
+	for (side = 0; side < SIDES; side++) {
+		q = queue_new(side);
+		queue_add_all(side, q, o->rd, o->n, how);
+		expect(queue_wait(side, q), n);
+		for (round = 0; round < 4 * ROUNDS; round++) {
+			begin = now();
+			if (side == EPOLL)
+				taken = ep_rearm_wait(q, fd, n);
+			else
+				taken = kq_rearm_wait(q, fd, n, how);
+			keep_least(&best[side], since(begin));
+			expect(taken, n);
+		}
+		close(q);
+	}
+	for (i = 0; i < n; i++)
+		object_read(o, nth(o, i, n));
+	snprintf(name, sizeof(name), "one-shot, take and %s, %d: %s", what, n,
+		 kinds[o->kind]);
+	result(name, o->n, best, 1);
+}
+
+static void wait_kind(int kind)
+{
+	struct objects o;
+	int i;
+
+	objects_open(&o, kind, 1000);
+	for (i = 0; i < READY; i++)
+		wait_level(&o, ready[i]);
+	wait_edge(&o, 1);
+	wait_edge(&o, 64);
+	wait_once(&o, 1, ONCE, "re-arm");
+	wait_once(&o, 64, ONCE, "re-arm");
+	wait_once(&o, 1, ONESHOT, "add");
+	wait_once(&o, 64, ONESHOT, "add");
+	if (kind == EVENTFD)
+		wait_none(&o);
+	objects_close(&o);
+
+	objects_open(&o, kind, 10000);
+	for (i = 0; i < READY; i++)
+		wait_level(&o, ready[i]);
+	objects_close(&o);
+}
+
+void bench_wait(void)
+{
+	int kind;
+
+	for (kind = 0; kind < KINDS; kind++)
+		wait_kind(kind);
+}
