@@ -6,10 +6,9 @@
 
 #pragma GCC visibility push(hidden)
 
-/* kevent() by a system call. */
+/* kevent() by a system call; timeout is a struct __kernel_timespec. */
 int kq_call(int kq, const struct kevent *changelist, int nchanges,
-	    struct kevent *eventlist, int nevents,
-	    const struct timespec *timeout);
+	    struct kevent *eventlist, int nevents, const void *timeout);
 
 #pragma GCC visibility pop
 

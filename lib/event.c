@@ -12,6 +12,7 @@
  * in the child, so that they are free there too.
  */
 #define _GNU_SOURCE
+#undef _TIME_BITS		/* kevent() takes the timespec of old */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -226,8 +227,7 @@ static int failed(int kq)
 }
 
 int kq_call(int kq, const struct kevent *changelist, int nchanges,
-	    struct kevent *eventlist, int nevents,
-	    const struct timespec *timeout)
+	    struct kevent *eventlist, int nevents, const void *timeout)
 {
 	struct kq_kevent arg = {
 		.changelist = (uintptr_t)changelist,
@@ -237,15 +237,7 @@ int kq_call(int kq, const struct kevent *changelist, int nchanges,
 		.nevents = nevents,
 		.flags = sizeof(uintptr_t) == sizeof(__u32) ? KQ_CALL_NARROW : 0,
 	};
-	struct __kernel_timespec ts;
-	int n;
+	int n = ioctl(kq, KQ_IOC_KEVENT, &arg);
 
-	/* A 32-bit time_t: the one thing that has to be converted. */
-	if (sizeof(*timeout) != sizeof(ts) && timeout && nevents > 0) {
-		ts.tv_sec = timeout->tv_sec;
-		ts.tv_nsec = timeout->tv_nsec;
-		arg.timeout = (uintptr_t)&ts;
-	}
-	n = ioctl(kq, KQ_IOC_KEVENT, &arg);
 	return n >= 0 ? n : failed(kq);
 }

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <linux/kqueue.h>
+#include <linux/time_types.h>
 
 #include "call.h"
 
@@ -129,21 +130,46 @@ static void idle_asked(int fd)
 	__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
 }
 
-int kevent(int kq, const struct kevent *changelist, int nchanges,
-	   struct kevent *eventlist, int nevents,
-	   const struct timespec *timeout)
+/* kq_call() without changes and time. */
+static int look(int kq, struct kevent *eventlist, int nevents)
 {
+	static const struct __kernel_timespec now;
 	int n;
 
-	if (nchanges != 0 || nevents <= 0 || !timeout ||
-	    (timeout->tv_sec | timeout->tv_nsec))
-		return kq_call(kq, changelist, nchanges, eventlist, nevents,
-			       timeout);
-	/* It just looks what there is. */
 	if (idle_known(kq))
 		return 0;
-	n = kq_call(kq, NULL, 0, eventlist, nevents, timeout);
+	n = kq_call(kq, NULL, 0, eventlist, nevents, &now);
 	if (n == 0)
 		idle_asked(kq);
 	return n;
 }
+
+int kevent(int kq, const struct kevent *changelist, int nchanges,
+	   struct kevent *eventlist, int nevents,
+	   const struct timespec *timeout)
+{
+	struct __kernel_timespec ts;
+
+	if (nchanges == 0 && nevents > 0 && timeout &&
+	    timeout->tv_sec == 0 && timeout->tv_nsec == 0)
+		return look(kq, eventlist, nevents);
+	if (sizeof(*timeout) == sizeof(ts) || !timeout || nevents <= 0)
+		return kq_call(kq, changelist, nchanges, eventlist, nevents,
+			       timeout);
+	/* A 32-bit time_t: the one thing that has to be converted. */
+	ts.tv_sec = timeout->tv_sec;
+	ts.tv_nsec = timeout->tv_nsec;
+	return kq_call(kq, changelist, nchanges, eventlist, nevents, &ts);
+}
+
+#if defined(__TIMESIZE) && __TIMESIZE == 32
+/* See <sys/event.h>.  What pads the timespec there is not looked at. */
+int __kevent_time64(int kq, const struct kevent *changelist, int nchanges,
+		    struct kevent *eventlist, int nevents, const void *timeout);
+
+int __kevent_time64(int kq, const struct kevent *changelist, int nchanges,
+		    struct kevent *eventlist, int nevents, const void *timeout)
+{
+	return kq_call(kq, changelist, nchanges, eventlist, nevents, timeout);
+}
+#endif

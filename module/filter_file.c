@@ -161,12 +161,17 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	}
 	if (error)
 		return 1;
+	/* What a listener counts are no bytes: it has no mark. */
+	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+		return !!(mask & READ_EVENTS);
 	if (has_lowat(kn))
 		return ev->data >= kn->kn_sdata;
-	if (!(mask & READ_EVENTS))
-		return 0;
-	return lowat <= 1 || READ_ONCE(sk->sk_state) == TCP_LISTEN ||
-	       ev->data >= lowat;
+	return mask & READ_EVENTS && (lowat <= 1 || ev->data >= lowat);
+}
+
+static bool is_fifo(const struct knote *kn)
+{
+	return file_inode(kn->kn_fp)->i_sb->s_magic != PIPEFS_MAGIC;
 }
 
 /*
@@ -177,8 +182,7 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 static int read_write_end(struct knote *kn, __poll_t mask, struct kq_event *ev)
 {
 	ev->data = 0;
-	if (!(mask & EPOLLERR) ||
-	    file_inode(kn->kn_fp)->i_sb->s_magic != PIPEFS_MAGIC)
+	if (!(mask & EPOLLERR) || is_fifo(kn))
 		return 0;
 	ev->flags |= EV_EOF;
 	return 1;
@@ -272,8 +276,12 @@ static int write_ready(struct knote *kn, __poll_t mask, struct kq_event *ev)
 		if (!(kn->kn_fp->f_mode & FMODE_WRITE))
 			return 0;
 		/* ->poll says this when nobody reads. */
-		if (mask & EPOLLERR)
+		if (mask & EPOLLERR) {
 			ev->flags |= EV_EOF;
+			/* A fifo may get a new reader, a pipe has no room. */
+			if (!is_fifo(kn))
+				ev->data = 0;
+		}
 	} else if (mask & EPOLLHUP) {
 		ev->flags |= EV_EOF;
 	}
@@ -394,7 +402,7 @@ static int file_attach(struct knote *kn)
 	mask = vfs_poll(kn->kn_fp, &at.pt);
 	if (!at.error && kn->kn_filter == EVFILT_WRITE &&
 	    object == OBJECT_PIPE && kn->kn_fp->f_mode & FMODE_WRITE &&
-	    mask & EPOLLERR)
+	    mask & EPOLLERR && !is_fifo(kn))
 		at.error = -EPIPE;
 	if (at.error) {
 		file_detach(kn);

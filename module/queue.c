@@ -23,7 +23,8 @@
  * (KN_CLAIMED) and everybody else leaves it alone: a change to it waits, a
  * scanner passes by.  Nobody waits for a claim while holding one.  Who cannot
  * wait - the close hook, the end of the queue - kills the knote and lets its
- * owner drop it.
+ * owner drop it.  A call with a zero timeout that has found nothing waits for what
+ * other scans are about to let go of, and looks again: it may be ready for all.
  *
  * No event is lost meanwhile: a callback sets KN_ACTIVE on a claimed knote as
  * on any other, the owner has cleared it *before* it evaluated, and finds it

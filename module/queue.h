@@ -25,6 +25,7 @@ struct kq_user;
  *	taken in wait-queue callbacks, timers and the close hook.
  * @count: q: knotes with KN_QUEUED: what poll goes by
  * @listed: q: knotes on @ready: what a sleeper goes by
+ * @brief: q: knotes that scans have claimed and are sure to let go of soon
  * @claim_seq: q: grows with each claim let go
  * @seq: q: grows with each knote that becomes pending
  * @epoch: q: changes whenever a descriptor of it is closed
@@ -55,6 +56,7 @@ struct kqueue {
 	raw_spinlock_t		lock;
 	unsigned int		count;
 	unsigned int		listed;
+	unsigned int		brief;
 	unsigned int		claim_seq;
 	unsigned long		seq;
 	u64			epoch;

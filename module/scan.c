@@ -22,6 +22,7 @@
 #include "compat/compiler.h"
 #include "compat/fdtable.h"
 #include "compat/uaccess.h"
+#include "compat/wait.h"
 #include "filter.h"
 #include "knlist.h"
 #include "knote.h"
@@ -42,6 +43,10 @@
  * @taken: the knotes taken, in order (queue.lock)
  * @dead: those that are to be dropped
  * @n: how many are taken
+ * @brief: how many of them the queue's @brief counts: all, or none
+ * @listed: whether knotes were listed when it ended
+ * @held: whether other scans had some that they are sure to let go of soon
+ * @seq: the queue's @claim_seq then
  * @end: the first of them whose event was not copied, @n for none
  * @marker: where this scan ends: what comes to the list later is behind it
  * @kn: the knotes taken, claimed
@@ -59,6 +64,10 @@ struct kq_scan {
 	struct list_head	dead;
 	int			n;
 	int			end;
+	int			brief;
+	bool			listed;
+	bool			held;
+	unsigned int		seq;
 	struct knote		marker;
 	struct knote		*kn[BATCH];
 	const struct kq_event	*ev[BATCH];
@@ -186,6 +195,8 @@ static bool scan_take(struct kq_scan *s)
 	if (!n)
 		return false;
 	s->kq->listed -= n;
+	s->brief = alone ? 0 : n;
+	s->kq->brief += s->brief;
 	list_bulk_move_tail(&s->taken, first, last);
 	if (!s->marked) {
 		s->last = list_empty(ready);
@@ -391,6 +402,7 @@ static void scan_settle(struct kq_scan *s)
 		}
 	}
 	kq->listed += stay;
+	kq->brief -= s->brief;
 	kq->claim_seq++;
 	if (end < s->n) {
 		/* Those that were delivered are not taken once more. */
@@ -463,6 +475,9 @@ static int kqueue_scan(struct kq_scan *s)
 	/* We may have been woken for what we leave behind. */
 	if (kq->listed)
 		kqueue_wake_sleeper(kq);
+	s->listed = kq->listed;
+	s->held = kq->brief;
+	s->seq = kq->claim_seq;
 	raw_spin_unlock_irq(&kq->lock);
 	scan_release(s);
 	return error;
@@ -500,6 +515,23 @@ static int kqueue_sleep(struct kqueue *kq, const struct kq_deadline *deadline)
 	return error;
 }
 
+/*
+ * After a scan that found nothing: what is ready for everybody may have been in
+ * the hands of another scan, which has put it back or is about to.  Returns 1
+ * when it is worth looking again, 0, or -EINTR.  Nobody waits here for a knote
+ * that may block.
+ */
+static int scan_again(const struct kq_scan *s)
+{
+	if (s->listed)
+		return 1;
+	if (!s->held)
+		return 0;
+	return kq_swait_event_killable(s->kq->claims,
+				       READ_ONCE(s->kq->claim_seq) != s->seq) ?
+	       -EINTR : 1;
+}
+
 /* A thread that was woken for an event leaves without it: another may. */
 static void kqueue_pass_on(struct kqueue *kq)
 {
@@ -528,8 +560,14 @@ int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
 	scan_init(&s, kq, eventlist, nevents);
 	for (;;) {
 		error = kqueue_scan(&s);
-		if (s.count || error || deadline->poll)
+		if (s.count || error)
 			break;
+		if (deadline->poll) {
+			error = scan_again(&s);
+			if (error <= 0)
+				break;
+			continue;
+		}
 		error = kqueue_sleep(kq, deadline);
 		if (error) {
 			kqueue_pass_on(kq);

@@ -239,6 +239,43 @@ TEST(ev_set_evaluates_each_argument_once)
 	EXPECT_EQ(0, kev[1].ident);
 }
 
+/* What EV_SET fills in and what comes back are the same bytes */
+TEST(ev_set_leaves_no_byte_unset)
+{
+	struct kevent kev, ev;
+	int kq = kqueue();
+
+	memset(&kev, 0xa5, sizeof(kev));
+	memset(&ev, 0x5a, sizeof(ev));
+	EV_SET(&kev, UINTPTR_MAX, EVFILT_USER, EV_ADD | EV_CLEAR, NOTE_TRIGGER,
+	       -1, &kev);
+	ASSERT_EQ(1, kevent(kq, &kev, 1, &ev, 1, NULL));
+	EV_SET(&kev, UINTPTR_MAX, EVFILT_USER, EV_CLEAR, 0, -1, &kev);
+	EXPECT_EQ(0, memcmp(&kev, &ev, sizeof(kev)));
+
+	memset(&kev, 0xa5, sizeof(kev));
+	EV_SET(&kev, UINTPTR_MAX, EVFILT_USER, EV_DISABLE | EV_ENABLE, 7, 8,
+	       &kev);
+	ASSERT_EQ(1, kevent(kq, &kev, 1, &ev, 1, NULL));
+	EV_SET(&kev, UINTPTR_MAX, EVFILT_USER, EV_ERROR, 7, EINVAL, &kev);
+	EXPECT_EQ(0, memcmp(&kev, &ev, sizeof(kev)));
+}
+
+/* ... and it may take its arguments from what it fills in */
+TEST(ev_set_takes_arguments_from_its_target)
+{
+	struct kevent kev;
+
+	EV_SET(&kev, 3, EVFILT_TIMER, EV_ADD, NOTE_SECONDS, 4, NULL);
+	EV_SET(&kev, kev.data, EVFILT_USER, kev.fflags, kev.flags, kev.ident,
+	       (void *)(intptr_t)kev.filter);
+	EXPECT_EQ(4U, kev.ident);
+	EXPECT_EQ(NOTE_SECONDS, kev.flags);
+	EXPECT_EQ(EV_ADD, kev.fflags);
+	EXPECT_EQ(3, kev.data);
+	EXPECT_EQ((void *)(intptr_t)EVFILT_TIMER, kev.udata);
+}
+
 /* "it stands for 'not inherited by fork'", whatever the queue's number. */
 TEST(a_forked_child_has_no_queue)
 {

@@ -478,6 +478,44 @@ TEST(unix_listener_counts_connections)
 	backlog(_metadata, l, &sun, len);
 }
 
+/* NOTE_LOWAT is a number of bytes: it does not hold back a connection */
+static void backlog_lowat(struct __test_metadata *_metadata, int l, void *addr,
+			  socklen_t len)
+{
+	int c = socket(((struct sockaddr *)addr)->sa_family, SOCK_STREAM, 0);
+	int kq = kqueue();
+
+	ASSERT_EQ(0, kq_change(kq, l, EVFILT_READ, EV_ADD, NOTE_LOWAT, 2,
+			       NULL));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, connect(c, addr, len));
+	KQ_EXPECT_EVENT(kq, l, EVFILT_READ, 0, 0, 1);
+	ASSERT_LE(0, accept(l, NULL, NULL));
+	EXPECT_EQ(0, kq_change(kq, l, EVFILT_READ, 0, NOTE_LOWAT, 0, NULL));
+	EXPECT_EQ(0, kq_pending(kq));
+}
+
+TEST(tcp_listener_has_no_lowat)
+{
+	struct sockaddr_in sin;
+	int l = kq_tcp_listen(&sin);
+
+	ASSERT_LE(0, l);
+	backlog_lowat(_metadata, l, &sin, sizeof(sin));
+}
+
+TEST(unix_listener_has_no_lowat)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(sun);
+	int l = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ASSERT_EQ(0, bind(l, (struct sockaddr *)&sun, sizeof(sun.sun_family)));
+	ASSERT_EQ(0, getsockname(l, (struct sockaddr *)&sun, &len));
+	ASSERT_EQ(0, listen(l, 8));
+	backlog_lowat(_metadata, l, &sun, len);
+}
+
 /* READ: bytes that can be read: both datagrams, also once they were polled */
 TEST(udp_counts_every_datagram)
 {

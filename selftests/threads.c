@@ -315,6 +315,41 @@ static void *take_with_signals(void *arg)
 	}
 }
 
+/* Look at it again and again, counting the calls that do not find it. */
+static void *poll_often(void *arg)
+{
+	struct kevent ev;
+	shared *s = arg;
+	int i;
+
+	for (i = 0; i < 5000; i++)
+		if (kq_poll(s->kq, &ev, 1) != 1)
+			add(&s->wrong, 1);
+	return NULL;
+}
+
+/*
+ * {0,0} polls: a level-triggered event is found by every call, also while another
+ * thread is being handed it.
+ */
+TEST_F_TIMEOUT(threads, level_is_seen_by_every_call, 120)
+{
+	int fd[2];
+
+	ASSERT_EQ(0, pipe2(fd, O_CLOEXEC));
+	ASSERT_EQ(1, write(fd[1], "x", 1));
+	ASSERT_EQ(0, kq_add(self->kq, fd[0], EVFILT_READ, 0));
+	ASSERT_EQ(0, start(self, poll_often));
+	join(self);
+	EXPECT_EQ(0, self->wrong);
+	ASSERT_EQ(0, close(fd[0]));
+	ASSERT_EQ(0, kq_trigger(self->kq, STOP));
+	self->wrong = 0;
+	ASSERT_EQ(0, start(self, poll_often));
+	join(self);
+	EXPECT_EQ(0, self->wrong);
+}
+
 /*
  * A sleeper that was woken for an event and leaves with EINTR has handed the
  * event on: none stays with nobody to take it.

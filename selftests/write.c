@@ -505,6 +505,38 @@ TEST(add_again_on_a_broken_pipe_is_eof)
 	EXPECT_EQ(EV_EOF, ev.flags);
 }
 
+/* data = free space: none where nobody will ever read */
+TEST(broken_pipe_has_no_room)
+{
+	int kq = kqueue(), fd[2];
+
+	ASSERT_EQ(0, kq_pipe(fd));
+	ASSERT_EQ(0, kq_add(kq, fd[1], EVFILT_WRITE, 0));
+	ASSERT_EQ(0, close(fd[0]));
+	KQ_EXPECT_EVENT(kq, fd[1], EVFILT_WRITE, EV_EOF, 0, 0);
+}
+
+/* A fifo may get another reader: no EPIPE, EV_EOF until then, and its room */
+TEST(fifo_without_a_reader_is_eof)
+{
+	int kq = kqueue(), fd[2], reader;
+	char path[32];
+	struct kevent ev = { 0 };
+
+	ASSERT_EQ(0, kq_fifo(fd));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd[1]);
+	ASSERT_EQ(0, close(fd[0]));
+	ASSERT_EQ(0, kq_add(kq, fd[1], EVFILT_WRITE, 0));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(EV_EOF, ev.flags);
+	EXPECT_LT(0, ev.data);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, reader);
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(0, ev.flags);
+	EXPECT_LT(0, ev.data);
+}
+
 /* WRITE on a pipe end not open for it registers and never fires */
 TEST(pipe_read_end_is_never_writable)
 {

@@ -12,9 +12,12 @@
 
 #include <linux/kqueue.h>
 
+/* kevent() as 32-bit programs know it whose time_t has been made 64 bits wide */
 #if defined(__TIMESIZE) && __TIMESIZE == 32 && \
 	defined(_TIME_BITS) && _TIME_BITS == 64
-#error "kevent() takes the C library's default timespec: drop _TIME_BITS"
+#define KEVENT_NAME_	__asm__("__kevent_time64")
+#else
+#define KEVENT_NAME_
 #endif
 
 #ifdef __cplusplus
@@ -32,26 +35,37 @@ struct timespec;
  */
 struct kevent {
 	uintptr_t	ident;		/* what is watched */
-	uint64_t	: KEVENT_PAD_;
+	unsigned int	: KEVENT_PAD_;
 	short		filter;		/* EVFILT_* */
 	unsigned short	flags;		/* EV_* */
 	unsigned int	fflags;		/* NOTE_* of the filter */
 	int64_t		data;		/* the filter's value */
 	void		*udata;		/* the program's, handed back */
-	uint64_t	: KEVENT_PAD_;
+	unsigned int	: KEVENT_PAD_;
 };
 
-/* Fill in a struct kevent.  Each argument is evaluated once. */
+/*
+ * Fill in a struct kevent, its padding too: programs compare them with memcmp().
+ * Each argument is evaluated once, before anything is stored.
+ */
 #define EV_SET(kevp_, ident_, filter_, flags_, fflags_, data_, udata_)	\
 do {									\
 	struct kevent *ev_set_kevp_ = (kevp_);				\
+	uintptr_t ev_set_ident_ = (ident_);				\
+	short ev_set_filter_ = (filter_);				\
+	unsigned short ev_set_flags_ = (flags_);			\
+	unsigned int ev_set_fflags_ = (fflags_);			\
+	int64_t ev_set_data_ = (data_);					\
+	void *ev_set_udata_ = (udata_);					\
 									\
-	ev_set_kevp_->ident = (ident_);					\
-	ev_set_kevp_->filter = (filter_);				\
-	ev_set_kevp_->flags = (flags_);					\
-	ev_set_kevp_->fflags = (fflags_);				\
-	ev_set_kevp_->data = (data_);					\
-	ev_set_kevp_->udata = (udata_);					\
+	if (KEVENT_PAD_ > 0)						\
+		__builtin_memset(ev_set_kevp_, 0, sizeof(*ev_set_kevp_)); \
+	ev_set_kevp_->ident = ev_set_ident_;				\
+	ev_set_kevp_->filter = ev_set_filter_;				\
+	ev_set_kevp_->flags = ev_set_flags_;				\
+	ev_set_kevp_->fflags = ev_set_fflags_;				\
+	ev_set_kevp_->data = ev_set_data_;				\
+	ev_set_kevp_->udata = ev_set_udata_;				\
 } while (0)
 
 /* Flags of kqueuex() */
@@ -78,7 +92,7 @@ int	kqueuex(unsigned int flags);
  */
 int	kevent(int kq, const struct kevent *changelist, int nchanges,
 	       struct kevent *eventlist, int nevents,
-	       const struct timespec *timeout);
+	       const struct timespec *timeout) KEVENT_NAME_;
 
 #ifdef __cplusplus
 }
