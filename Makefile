@@ -11,13 +11,16 @@
 # make bench     what epoll and kqueue cost side by side, in guest instructions
 # make bench-check     fails when kqueue costs more than its target
 # make profile   where the instructions go, function by function
+# make fuzz      random programs, for SECONDS=, from SEED=: half the time against
+#                a reference of what they should see, half to break the kernel
 # make ports     programs that others wrote, on kqueue and on epoll in guests;
 #                PORT=nginx runs this one alone
 # make shell     a prompt in a guest that has the module loaded
 # make style     what the tools say about the sources
 # make clean
 #
-# demo, check, bench, ports and shell take KERNEL=, a name from vm/fetch: 5.10, 6.1, 6.12-rt, ...
+# demo, check, fuzz, bench, ports and shell take KERNEL=, a name from vm/fetch:
+# 5.10, 6.1, 6.12-rt, ...
 # What is built is in build/, kernels for the guests in $KQ_CACHE.
 
 RELEASE	:= $(shell uname -r)
@@ -26,8 +29,8 @@ KERNEL	?= 6.1
 KERNELS	?= 5.10 6.1 6.12 newest 6.12-rt newest-rt
 VM	:= selftests/vm
 
-.PHONY: all module lib examples demo \
-	check check-kernels arm64 model bench bench-check bench-programs profile ports shell style clean
+.PHONY: all module lib examples demo check check-kernels arm64 model fuzz \
+	bench bench-check bench-programs profile ports shell style clean
 
 all: module lib
 
@@ -76,6 +79,14 @@ arm64:
 model:
 	@$(VM)/need model
 	@selftests/model/check
+
+fuzz: SECONDS := 60
+fuzz: SEED := 1
+fuzz:
+	@$(VM)/need lib vm fuzz
+	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory -C selftests/fuzz
+	@selftests/fuzz/run $(KERNEL) $(SECONDS) $(SEED)
 
 bench: bench-programs
 	@selftests/bench/run $(KERNEL)

@@ -128,7 +128,7 @@ static struct kq_event *scan_snapshot_listed(struct knote *kn,
 
 /*
  * Whether asking a knote may take long or wait for somebody: it is taken alone.
- * Queue locked, as for the next two.
+ * Queue locked, as for the next one.
  */
 static bool asked_alone(const struct knote *kn)
 {
@@ -139,14 +139,7 @@ static bool asked_alone(const struct knote *kn)
 /* Whether what it has is there, and the queue's lock enough to see it. */
 static bool asked_locked(const struct knote *kn)
 {
-	return !(kn->kn_state & KN_LISTED) &&
-	       (!kn->kn_fop->f_sample || kn->kn_state & KN_FORCED);
-}
-
-/* Neither: most knotes. */
-static bool asked_together(const struct knote *kn)
-{
-	return (kn->kn_state & (KN_SAMPLED | KN_FORCED)) == KN_SAMPLED;
+	return !(kn->kn_state & KN_LISTED) && !kn->kn_fop->f_sample;
 }
 
 /*
@@ -174,7 +167,7 @@ static bool scan_take(struct kq_scan *s)
 			s->kq->listed--;
 			continue;
 		}
-		together = asked_together(kn);
+		together = kn->kn_state & KN_SAMPLED;
 		if (!together) {
 			alone = asked_alone(kn);
 			if (alone && n)
@@ -225,8 +218,14 @@ static const struct kq_event *scan_ask(struct knote *kn,
 	ready = fops->f_sample(kn, &kn->kn_kevent, slot);
 	if (ready < 0)
 		return TO_ASK;
-	if (!ready)
-		return NULL;
+	if (!ready) {
+		if (!(READ_ONCE(kn->kn_state) & KN_FORCED))
+			return NULL;
+		/* It is delivered all the same, with nothing to tell. */
+		kn->kn_flags &= ~EV_EOF;
+		kn->kn_fflags = 0;
+		kn->kn_data = 0;
+	}
 	if (filter_touches(fops)) {
 		raw_spin_lock_irq(&kn->kn_kq->lock);
 		fops->f_touch(kn, &kn->kn_kevent, EVENT_PROCESS);

@@ -220,6 +220,83 @@ TEST_F(fdinfo, reading_takes_nothing)
 	EXPECT_EQ(5, ev.data);
 }
 
+/* One of each filter, with an udata of its own.  Returns their number. */
+static int add_one_of_each(int kq, int p[2], const int s[2])
+{
+	int pidfd = syscall(SYS_pidfd_open, getpid(), 0);
+	int dir = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct kevent kev[] = {
+		{ p[0], EVFILT_READ, EV_ADD, 0, 0, (void *)1 },
+		{ p[1], EVFILT_WRITE, EV_ADD | EV_CLEAR, 0, 0, (void *)2 },
+		{ dir, EVFILT_VNODE, EV_ADD, NOTE_WRITE, 0, (void *)3 },
+		{ dir, EVFILT_READ, EV_ADD, 0, 0, (void *)4 },
+		{ getpid(), EVFILT_PROC, EV_ADD, NOTE_FORK | NOTE_EXIT, 0,
+		  (void *)5 },
+		{ SIGUSR1, EVFILT_SIGNAL, EV_ADD, 0, 0, (void *)6 },
+		{ 7, EVFILT_TIMER, EV_ADD, 0, 1, (void *)7 },
+		{ pidfd, EVFILT_PROCDESC, EV_ADD, NOTE_EXIT, 0, (void *)8 },
+		{ 9, EVFILT_FS, EV_ADD, 0, 0, (void *)9 },
+		{ 10, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 10, (void *)10 },
+		{ s[0], EVFILT_EMPTY, EV_ADD, 0, 0, (void *)11 },
+		{ s[0], EVFILT_EXCEPT, EV_ADD, NOTE_OOB, 0, (void *)12 },
+		{ 1, EVFILT_NETDEV, EV_ADD, NOTE_LINKDOWN, 0, (void *)13 },
+		{ kqueue(), EVFILT_READ, EV_ADD, 0, 0, (void *)14 },
+	};
+
+	if (kevent(kq, kev, ARRAY_SIZE(kev), NULL, 0, NULL))
+		return -1;
+	return ARRAY_SIZE(kev);
+}
+
+/*
+ * Of no filter, before or after its events, anything but the program's own and
+ * small numbers: no kernel address.
+ */
+TEST_F(fdinfo, no_kernel_address)
+{
+	struct line all[16];
+	struct kevent ev[16];
+	int i, n, round, p[2], s[2];
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, kq_tcp_pair(s));
+	n = add_one_of_each(self->kq, p, s);
+	ASSERT_LT(0, n);
+	signal(SIGUSR1, SIG_IGN);
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(n, read_lines(getpid(), self->kq, all, 16));
+		for (i = 0; i < n; i++) {
+			EXPECT_GE(1ULL << 20, all[i].ident);
+			EXPECT_LE(1U, all[i].udata);
+			EXPECT_GE(14U, all[i].udata);
+			EXPECT_LE(0, all[i].data);
+			EXPECT_GE(1LL << 40, all[i].data);
+		}
+		ASSERT_EQ(3, write(p[1], "abc", 3));
+		ASSERT_EQ(0, kill(getpid(), SIGUSR1));
+		EXPECT_LE(1, kq_wait(self->kq, ev, 16));
+	}
+}
+
+/* What a process watches is its own business, and an administrator's. */
+TEST_F(fdinfo, not_for_other_users)
+{
+	char path[64];
+	int status;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", getpid(), self->kq);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		if (setresuid(65534, 65534, 65534))
+			_exit(1);
+		_exit(open(path, O_RDONLY) >= 0 || errno != EACCES ? 2 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
 #define STEADY	1000
 
 static struct line lines[4 * STEADY];

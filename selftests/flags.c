@@ -704,6 +704,29 @@ TEST_F(flags, forceoneshot)
 	EXPECT_EQ(-ENOENT, change(self->kq, 1, EVFILT_TIMER, EV_DELETE));
 }
 
+/* As it stands: with the data and the EOF that there are then. */
+TEST_F(flags, forceoneshot_tells_what_there_is)
+{
+	ASSERT_EQ(0, put(self->w, 5));
+	ASSERT_EQ(0, kq_add(self->kq, self->r, EVFILT_READ, 0));
+	EXPECT_EQ(0, change(self->kq, self->r, EVFILT_READ, EV_FORCEONESHOT));
+	KQ_EXPECT_EVENT(self->kq, self->r, EVFILT_READ, EV_ONESHOT, 0, 5);
+
+	/* Nothing of an event that was delivered before is left in it. */
+	ASSERT_EQ(0, kq_add(self->kq, self->r, EVFILT_READ, 0));
+	KQ_EXPECT_EVENT(self->kq, self->r, EVFILT_READ, 0, 0, 5);
+	ASSERT_EQ(0, drain(self->r));
+	EXPECT_EQ(0, change(self->kq, self->r, EVFILT_READ, EV_FORCEONESHOT));
+	KQ_EXPECT_EVENT(self->kq, self->r, EVFILT_READ, EV_ONESHOT, 0, 0);
+
+	ASSERT_EQ(0, kq_add(self->kq, self->r, EVFILT_READ, 0));
+	EXPECT_EQ(0, change(self->kq, self->r, EVFILT_READ, EV_FORCEONESHOT));
+	ASSERT_EQ(0, put(self->w, 2));
+	close(self->w);
+	KQ_EXPECT_EVENT(self->kq, self->r, EVFILT_READ, EV_ONESHOT | EV_EOF, 0,
+			2);
+}
+
 /* It waits for ENABLE if disabled. */
 TEST_F(flags, forceoneshot_of_a_disabled_one)
 {

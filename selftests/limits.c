@@ -5,6 +5,7 @@
  */
 #include "kselftest_harness.h"
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -346,6 +347,28 @@ TEST_F_TIMEOUT(limits, watchers_of_one_file, 60)
 	EXPECT_EQ(1, kq_poll(other, ev, 4));
 }
 
+/* At most 4096 queues in one queue: ENOMEM beyond. */
+TEST_F_TIMEOUT(limits, queues_in_one_queue, 60)
+{
+	struct rlimit many = { CAP + 200, CAP + 200 };
+	int i, outer = kqueue(), q = -1;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	for (i = 0; i < CAP; i++) {
+		q = kqueue();
+		ASSERT_EQ(0, kq_add(outer, q, EVFILT_READ, 0)) {
+			TH_LOG("queue %d", i);
+		}
+	}
+	i = kqueue();
+	EXPECT_EQ(-ENOMEM, kq_add(outer, i, EVFILT_READ, 0));
+	ASSERT_EQ(0, close(q));
+	EXPECT_EQ(0, kq_add(outer, i, EVFILT_READ, 0));
+	ASSERT_EQ(0, kq_change(i, 1, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 0,
+			       NULL));
+	KQ_EXPECT_EVENT(outer, i, EVFILT_READ, 0, 0, 1);
+}
+
 #define USERS	100000
 #define TIMERS	20000
 
@@ -381,28 +404,122 @@ TEST_F_TIMEOUT(limits, many_on_one_queue, 120)
 	EXPECT_TRUE(settles("callouts", self->callouts));
 }
 
+#define SCANNED	100000
+
+/* What a process that scans shares with the one that kills it. */
+struct scanned {
+	int ready, go;
+	struct kevent ev[SCANNED];
+};
+
+static void scan_once(struct scanned *s)
+{
+	int i, kq = kqueue();
+
+	for (i = 0; i < SCANNED; i++)
+		EV_SET(&s->ev[i], i, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 1, NULL);
+	if (kq < 0 || kevent(kq, s->ev, SCANNED, NULL, 0, NULL))
+		_exit(1);
+	memset(s->ev, 0, sizeof(s->ev));
+	__atomic_store_n(&s->ready, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&s->go, __ATOMIC_ACQUIRE))
+		sched_yield();
+	kq_poll(kq, s->ev, SCANNED);
+	pause();
+}
+
+/* Kill it when it has got somewhere.  How many events it still took, or -1. */
+static int kill_while_scanning(struct scanned *s)
+{
+	int i, status;
+	pid_t pid;
+
+	s->ready = 0;
+	s->go = 0;
+	pid = fork();
+	if (!pid)
+		scan_once(s);
+	while (!__atomic_load_n(&s->ready, __ATOMIC_ACQUIRE)) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return -1;
+		sched_yield();
+	}
+	__atomic_store_n(&s->go, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&s->ev[100].data, __ATOMIC_ACQUIRE))
+		sched_yield();
+	if (kill(pid, SIGKILL) || waitpid(pid, &status, 0) != pid)
+		return -1;
+	for (i = 0; i < SCANNED && s->ev[i].data; i++)
+		;
+	return i;
+}
+
+/*
+ * However much a call has to look at, a thread that makes it can be killed in
+ * the middle.  One that was not on its way any more says nothing: try again.
+ */
+TEST_F_TIMEOUT(limits, a_long_scan_can_be_killed, 120)
+{
+	struct scanned *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int i, n = SCANNED;
+
+	ASSERT_NE(MAP_FAILED, s);
+	ASSERT_EQ(0, kq_set_param("max_knotes", 2 * SCANNED));
+	for (i = 0; i < 5 && n == SCANNED; i++)
+		n = kill_while_scanning(s);
+	EXPECT_LT(100, n);
+	EXPECT_GT(SCANNED, n);
+	EXPECT_TRUE(settles("knotes", self->knotes));
+}
+
 /* Far beyond what 16 MB can hold, however small a knote is. */
 #define TOO_MANY	400000
+#define STEP		500
 
-/* In the cgroup: add until it fails.  ENOMEM must leave the queue usable. */
-static void add_without_end(void)
+static int more_users(int kq, int first)
 {
+	return add_many(kq, EVFILT_USER, first, STEP);
+}
+
+static int more_timers(int kq, int first)
+{
+	return add_many(kq, EVFILT_TIMER, first, STEP);
+}
+
+static int more_queues(int kq, int first)
+{
+	int i;
+
+	(void)first;
+	for (i = 0; i < STEP; i++) {
+		kq = kqueue();
+		if (kq < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* In the cgroup: take until it fails.  ENOMEM must leave a queue usable. */
+static void take_without_end(int (*more)(int kq, int first))
+{
+	struct rlimit many = { 2 * TOO_MANY, 2 * TOO_MANY };
 	struct kevent ev;
 	int i, err, kq = kqueue();
 
-	if (kq < 0)
+	if (kq < 0 || setrlimit(RLIMIT_NOFILE, &many) ||
+	    kq_add(kq, 0, EVFILT_USER, EV_CLEAR))
 		_exit(1);
-	for (i = 0; i < TOO_MANY; i += 500) {
-		err = add_many(kq, EVFILT_USER, i, 500);
+	for (i = 1; i < TOO_MANY; i += STEP) {
+		err = more(kq, i);
 		if (err)
 			break;
 	}
-	if (i == TOO_MANY)
+	if (i >= TOO_MANY)
 		_exit(2);
 	if (err != -ENOMEM)
 		_exit(3);
-	if (kq_change(kq, 0, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL) ||
-	    kq_poll(kq, &ev, 1) != 1)
+	if (kq_trigger(kq, 0) || kq_poll(kq, &ev, 1) != 1)
 		_exit(4);
 	_exit(0);
 }
@@ -426,6 +543,22 @@ FIXTURE(cgroup) {
 	char root[32], dir[48];
 };
 
+FIXTURE_VARIANT(cgroup) {
+	int (*more)(int kq, int first);
+};
+
+FIXTURE_VARIANT_ADD(cgroup, users) {
+	.more = more_users,
+};
+
+FIXTURE_VARIANT_ADD(cgroup, timers) {
+	.more = more_timers,
+};
+
+FIXTURE_VARIANT_ADD(cgroup, queues) {
+	.more = more_queues,
+};
+
 FIXTURE_SETUP(cgroup)
 {
 	self->max_knotes = kq_param("max_knotes");
@@ -446,9 +579,9 @@ FIXTURE_TEARDOWN(cgroup)
 }
 
 /*
- * Memory is charged: a process that adds knotes without end runs into the
- * limit of its own memory cgroup, by ENOMEM or killed there, and all comes
- * back.
+ * Memory is charged: a process that takes knotes or queues without end runs
+ * into the limit of its own memory cgroup, by ENOMEM or killed there, and all
+ * comes back.
  */
 TEST_F_TIMEOUT(cgroup, memory_is_charged, 120)
 {
@@ -464,7 +597,7 @@ TEST_F_TIMEOUT(cgroup, memory_is_charged, 120)
 	if (!pid) {
 		if (put(self->dir, "cgroup.procs", "0"))
 			_exit(5);
-		add_without_end();
+		take_without_end(variant->more);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(status == 0 ||

@@ -211,7 +211,7 @@ struct knote {
 #define KN_TAKEN	0x08	/* claimed by a scan; kn_tqe is the scan's */
 #define KN_CLAIMED	0x10	/* a thread owns it */
 #define KN_DYING	0x20	/* gone from the queue; its owner drops it */
-#define KN_FORCED	0x40	/* delivered as it stands, not evaluated */
+#define KN_FORCED	0x40	/* delivered as it stands, ready or not */
 #define KN_MARKER	0x80	/* not a knote, a place in a list */
 #define KN_LISTED	0x100	/* kn_knlist counts it among its users */
 #define KN_SAMPLED	0x200	/* ->f_sample tells, and never blocks */
