@@ -16,6 +16,7 @@
 # make ports     programs that others wrote, on kqueue and on epoll in guests;
 #                PORT=nginx runs this one alone
 # make shell     a prompt in a guest that has the module loaded
+# make doc       the drawings, and what the documents show, done
 # make style     what the tools say about the sources
 # make clean
 #
@@ -29,10 +30,10 @@ KERNEL	?= 6.1
 KERNELS	?= 5.10 6.1 6.12 newest 6.12-rt newest-rt
 VM	:= selftests/vm
 
-.PHONY: all module lib examples demo check check-kernels arm64 model fuzz \
-	bench bench-check bench-programs profile ports shell style clean
+.PHONY: all module lib tools examples demo check check-kernels arm64 model fuzz \
+	bench bench-check bench-programs profile ports shell doc style clean
 
-all: module lib
+all: module lib tools
 
 ifneq ($(wildcard $(KDIR)/Makefile),)
 module:
@@ -47,6 +48,9 @@ endif
 
 lib:
 	$(MAKE) -C lib O=../build/lib
+
+tools:
+	$(MAKE) -C tools O=../build/tools
 
 examples: lib
 	$(MAKE) -C examples O=../build/examples LIB=../build/lib
@@ -111,6 +115,10 @@ ports:
 shell:
 	@$(VM)/need vm
 	@$(VM)/run --kernel $(KERNEL) --shell -- bash -i
+
+doc:
+	@$(VM)/need lib doc
+	@$(MAKE) --no-print-directory -C doc all check
 
 style:
 	@$(VM)/need lib vm style

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /proc/PID/fdinfo of a queue: a line for each knote.
+ * /proc/PID/fdinfo of a queue: a line for itself and one for each knote.
  *
  * The list is walked in slices, so that interrupts are not off for long, with
  * a cursor in it in between, which others recognise by KN_MARKER.
@@ -13,39 +13,49 @@
 
 #define SLICE	64
 
-static void show_status(struct seq_file *m, unsigned int status)
+/* One word of a list that is empty so far if @comma is.  Returns the next. */
+static const char *show_word(struct seq_file *m, const char *comma, bool is,
+			     const char *word)
 {
-	static const struct {
-		unsigned int	bit;
-		const char	*name;
-	} bits[] = {
-		{ KN_ACTIVE, "active" },
-		{ KN_QUEUED, "queued" },
-		{ KN_DISABLED, "disabled" },
-		{ KN_CLAIMED, "claimed" },
-	};
-	const char *comma = "";
-	int i;
+	if (!is)
+		return comma;
+	seq_printf(m, "%s%s", comma, word);
+	return ",";
+}
 
-	for (i = 0; i < ARRAY_SIZE(bits); i++) {
-		if (status & bits[i].bit) {
-			seq_printf(m, "%s%s", comma, bits[i].name);
-			comma = ",";
-		}
-	}
+static void show_end(struct seq_file *m, const char *comma)
+{
 	seq_puts(m, *comma ? "\n" : "-\n");
+}
+
+static void show_queue(struct seq_file *m, struct kqueue *kq)
+{
+	const char *comma = "";
+
+	seq_printf(m, "queue: id:%llu pending:%u status:", kq->id, kq->count);
+	comma = show_word(m, comma, swait_active(&kq->sleepers), "waited");
+	/* waitqueue_active() without a barrier: it may be old by now anyway. */
+	comma = show_word(m, comma, waitqueue_active(&kq->pollers), "polled");
+	comma = show_word(m, comma, kq->dead, "dead");
+	show_end(m, comma);
 }
 
 static void show_knote(struct seq_file *m, const struct knote *kn)
 {
+	const char *comma = "";
+
 	seq_printf(m, "knote: ident:%#llx filter:%d flags:%#x fflags:%#x data:%lld udata:%#llx status:",
 		   kn->kn_id, kn->kn_filter, kn->kn_flags, kn->kn_sfflags,
 		   kn->kn_data, kn->kn_udata);
-	show_status(m, kn->kn_state);
+	comma = show_word(m, comma, kn->kn_state & KN_ACTIVE, "active");
+	comma = show_word(m, comma, kn->kn_state & KN_QUEUED, "queued");
+	comma = show_word(m, comma, kn->kn_state & KN_DISABLED, "disabled");
+	comma = show_word(m, comma, kn->kn_state & KN_CLAIMED, "claimed");
+	show_end(m, comma);
 }
 
 /**
- * fdinfo_show - list the knotes of a queue
+ * fdinfo_show - describe a queue and list its knotes
  * @m: where to
  * @kq: the queue
  *
@@ -58,6 +68,7 @@ void fdinfo_show(struct seq_file *m, struct kqueue *kq)
 	int n = 0;
 
 	raw_spin_lock_irq(&kq->lock);
+	show_queue(m, kq);
 	list_add(&cursor.kn_link, &kq->knotes);
 	while (!list_is_last(&cursor.kn_link, &kq->knotes) &&
 	       !seq_has_overflowed(m)) {

@@ -24,6 +24,7 @@
 #include "knote.h"
 #include "limits.h"
 #include "table.h"
+#include "trace.h"
 
 /* Knotes of one file in one descriptor table: what a close has to look at. */
 #define PEERS_MAX	4096
@@ -328,6 +329,7 @@ void knote_enqueue(struct knote *kn)
 	kq->seq++;
 	list_add_tail(&kn->kn_tqe, &kq->ready);
 	idle_update(kq);
+	trace_kqueue_activate(kn);
 	kqueue_wake_all(kq);
 }
 
@@ -427,6 +429,7 @@ bool knote_kill(struct knote *kn)
 	lockdep_assert_held(&kn->kn_kq->lock);
 	if (kn->kn_state & KN_DYING)
 		return false;
+	trace_kqueue_drop(kn);
 	lock = table_lock(&knotes, knote_bucket(kn->kn_kq, kn->kn_fp,
 						&kn->kn_kevent));
 	knote_dequeue(kn);

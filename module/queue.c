@@ -58,6 +58,9 @@ struct workqueue_struct *kqueue_wq;
 
 static struct kmem_cache *queue_cache;
 
+/* How many queues there have been. */
+static atomic64_t queue_ids;
+
 static void kqueue_notify(struct irq_work *work)
 {
 	struct kqueue *kq = container_of(work, struct kqueue, notify);
@@ -114,6 +117,7 @@ struct kqueue *kqueue_create(void)
 		kmem_cache_free(queue_cache, kq);
 		return ERR_PTR(-ENOMEM);
 	}
+	kq->id = atomic64_inc_return(&queue_ids);
 	raw_spin_lock_init(&kq->lock);
 	INIT_LIST_HEAD(&kq->ready);
 	INIT_LIST_HEAD(&kq->knotes);

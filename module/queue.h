@@ -44,6 +44,7 @@ struct kq_user;
  * @fasync: SIGIO
  * @notify: tells @pollers and @fasync
  * @refs: one for the file, one for each knote
+ * @id: I: its number, for those who look from outside; no other has it
  * @user: I: whom the knotes are charged to
  * @cred: I: who opened it
  * @reap: frees the queue
@@ -74,6 +75,7 @@ struct kqueue {
 	struct fasync_struct	*fasync;
 	struct irq_work		notify;
 	refcount_t		refs;
+	u64			id;
 	struct kq_user		*user;
 	const struct cred	*cred;
 	struct rcu_work		reap;

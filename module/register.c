@@ -12,6 +12,7 @@
 #include "knlist.h"
 #include "knote.h"
 #include "register.h"
+#include "trace.h"
 
 /* What a module's filter returned, where it should have been 0 or an errno. */
 static int filter_error(int error)
@@ -368,6 +369,26 @@ static int register_filter(struct kqueue *kq, struct kq_event *kev,
 	return error;
 }
 
+static int register_change(struct kqueue *kq, struct kq_event *kev,
+			   struct task_struct *td, struct knote_lot *lot,
+			   bool waitok)
+{
+	const struct filterops *fops;
+	int error;
+
+	if ((kev->flags & EV_ENABLE && kev->flags & EV_DISABLE) ||
+	    (kev->flags & EV_ADD && kev->flags & EV_KEEPUDATA))
+		return -EINVAL;
+	fops = filter_get(kev->filter);
+	if (IS_ERR(fops))
+		return PTR_ERR(fops);
+	if (!fops)
+		return kev->flags & EV_ADD ? -ENXIO : -ENOENT;
+	error = register_filter(kq, kev, fops, td, lot, waitok);
+	filter_put(kev->filter);
+	return error;
+}
+
 /**
  * kqueue_register - apply one change
  * @kq: the queue
@@ -383,19 +404,10 @@ static int register_filter(struct kqueue *kq, struct kq_event *kev,
 int kqueue_register(struct kqueue *kq, struct kq_event *kev,
 		    struct task_struct *td, struct knote_lot *lot, bool waitok)
 {
-	const struct filterops *fops;
-	int error;
+	u32 fflags = kev->fflags;
+	int error = register_change(kq, kev, td, lot, waitok);
 
-	if ((kev->flags & EV_ENABLE && kev->flags & EV_DISABLE) ||
-	    (kev->flags & EV_ADD && kev->flags & EV_KEEPUDATA))
-		return -EINVAL;
-	fops = filter_get(kev->filter);
-	if (IS_ERR(fops))
-		return PTR_ERR(fops);
-	if (!fops)
-		return kev->flags & EV_ADD ? -ENXIO : -ENOENT;
-	error = register_filter(kq, kev, fops, td, lot, waitok);
-	filter_put(kev->filter);
+	trace_kqueue_register(kq, kev, fflags, error);
 	return error;
 }
 

@@ -28,6 +28,7 @@
 #include "knote.h"
 #include "nested.h"
 #include "scan.h"
+#include "trace.h"
 
 /* How many knotes are taken at a time. */
 #define BATCH	16
@@ -302,8 +303,11 @@ static void scan_deliver(struct kq_scan *s)
  * were delivered: what has come meanwhile, EV_ONESHOT of a last event perhaps,
  * is yet to be.
  */
-static void knote_delivered(struct knote *kn, unsigned int flags)
+static void knote_delivered(struct knote *kn, const struct kq_event *ev)
 {
+	unsigned int flags = ev->flags;
+
+	trace_kqueue_scan(kn->kn_kq, ev);
 	if (kn->kn_fop->f_sample && kn->kn_flags & EV_CLEAR) {
 		kn->kn_fflags = 0;
 		kn->kn_data = 0;
@@ -368,7 +372,7 @@ static void scan_settle_one(struct kq_scan *s, struct knote *kn,
 {
 	if (!(kn->kn_state & KN_DYING)) {
 		if (ev)
-			knote_delivered(kn, ev->flags);
+			knote_delivered(kn, ev);
 		else
 			knote_idle(kn);
 	}
@@ -393,6 +397,7 @@ static void scan_settle(struct kq_scan *s)
 	for (i = 0; i < end; i++) {
 		kn = s->kn[i];
 		if (likely(knote_stays(kn, s->ev[i]))) {
+			trace_kqueue_scan(kq, s->ev[i]);
 			kn->kn_state = (kn->kn_state | KN_ACTIVE) &
 				       ~(KN_CLAIMED | KN_TAKEN);
 			stay++;

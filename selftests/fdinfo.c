@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/PID/fdinfo/KQ: one line a knote, for an administrator. */
+/*
+ * /proc/PID/fdinfo/KQ: a line for the queue and one a knote, for an
+ * administrator.
+ */
 #include "kselftest_harness.h"
 #include <pthread.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
 #include "kq_test.h"
 
 /* One knote's line. */
@@ -17,22 +22,30 @@ struct line {
 #define LINE_IN	 "knote: ident:%llx filter:%d flags:%x fflags:%x data:%lld udata:%llx status:%63s"
 #define LINE_OUT "knote: ident:0x%llx filter:%d flags:0x%x fflags:0x%x data:%lld udata:0x%llx status:%s\n"
 
+/* The queue's line. */
+struct queue {
+	unsigned long long	id;
+	unsigned int		pending;
+	char			status[64];
+};
+
+#define QUEUE_IN  "queue: id:%llu pending:%u status:%63s"
+#define QUEUE_OUT "queue: id:%llu pending:%u status:%s\n"
+
 /* Comma-separated words of what a status can be, none twice; or "-". */
-static int status_is_sane(const char *status)
+static int status_is_sane(const char *status, const char *const *word, int n)
 {
-	static const char *const word[] = {
-		"active", "queued", "disabled", "claimed",
-	};
 	char copy[sizeof(((struct line *)0)->status)], *s = copy, *w;
-	unsigned int i, seen = 0;
+	unsigned int seen = 0;
+	int i;
 
 	if (!strcmp(status, "-"))
 		return 1;
 	strcpy(copy, status);
 	while ((w = strsep(&s, ","))) {
-		for (i = 0; i < ARRAY_SIZE(word) && strcmp(w, word[i]); i++)
+		for (i = 0; i < n && strcmp(w, word[i]); i++)
 			;
-		if (i == ARRAY_SIZE(word) || seen & 1U << i)
+		if (i == n || seen & 1U << i)
 			return 0;
 		seen |= 1U << i;
 	}
@@ -45,6 +58,9 @@ static int status_is_sane(const char *status)
  */
 static int parse(const char *text, struct line *l)
 {
+	static const char *const words[] = {
+		"active", "queued", "disabled", "claimed",
+	};
 	char again[256];
 
 	if (sscanf(text, LINE_IN, &l->ident, &l->filter, &l->flags, &l->fflags,
@@ -52,19 +68,33 @@ static int parse(const char *text, struct line *l)
 		return 0;
 	snprintf(again, sizeof(again), LINE_OUT, l->ident, l->filter, l->flags,
 		 l->fflags, l->data, l->udata, l->status);
-	return !strcmp(text, again) && status_is_sane(l->status);
+	return !strcmp(text, again) &&
+	       status_is_sane(l->status, words, ARRAY_SIZE(words));
+}
+
+static int parse_queue(const char *text, struct queue *q)
+{
+	static const char *const words[] = { "waited", "polled", "dead" };
+	char again[256];
+
+	if (sscanf(text, QUEUE_IN, &q->id, &q->pending, q->status) != 3)
+		return 0;
+	snprintf(again, sizeof(again), QUEUE_OUT, q->id, q->pending, q->status);
+	return !strcmp(text, again) &&
+	       status_is_sane(q->status, words, ARRAY_SIZE(words));
 }
 
 /*
- * Read the knotes of a process's queue into lines.  Returns their number, or
- * -1 when anything there is not as it should be.
+ * Read the lines of a process's queue.  Returns how many knotes there are, or
+ * -1 when anything there is not as it should be: the queue's line comes first.
  */
-static int read_lines(pid_t pid, int kq, struct line *lines, int max)
+static int read_queue(pid_t pid, int kq, struct queue *q, struct line *lines,
+		      int max)
 {
 	static const char *const usual[] = { "pos:", "flags:", "mnt_id:",
 					      "ino:" };
+	int n = -1, bad = 0;
 	char path[64], text[256];
-	int n = 0, bad = 0;
 	unsigned int i;
 	FILE *f;
 
@@ -72,24 +102,30 @@ static int read_lines(pid_t pid, int kq, struct line *lines, int max)
 	f = fopen(path, "re");
 	if (!f)
 		return -1;
-	while (fgets(text, sizeof(text), f)) {
+	while (!bad && fgets(text, sizeof(text), f)) {
 		for (i = 0; i < ARRAY_SIZE(usual); i++)
 			if (!strncmp(text, usual[i], strlen(usual[i])))
 				break;
-		if (i < ARRAY_SIZE(usual)) {
-			bad |= n > 0;
-			continue;
-		}
-		if (n == max || !parse(text, &lines[n])) {
-			fprintf(stderr, "# line: %s", text);
-			bad = 1;
-			break;
-		}
-		n++;
+		if (i < ARRAY_SIZE(usual))
+			bad = n >= 0;
+		else if (n < 0)
+			bad = !parse_queue(text, q);
+		else
+			bad = n == max || !parse(text, &lines[n]);
+		n += i == ARRAY_SIZE(usual);
 	}
+	if (bad)
+		fprintf(stderr, "# line: %s", text);
 	bad |= ferror(f);
 	fclose(f);
 	return bad ? -1 : n;
+}
+
+static int read_lines(pid_t pid, int kq, struct line *lines, int max)
+{
+	struct queue q;
+
+	return read_queue(pid, kq, &q, lines, max);
 }
 
 /* The one line of a knote. */
@@ -134,6 +170,84 @@ TEST_F(fdinfo, empty_queue)
 	ASSERT_EQ(0, kq_change(self->kq, 1, EVFILT_USER, EV_DELETE, 0, 0,
 			       NULL));
 	EXPECT_EQ(0, read_lines(getpid(), self->kq, l, 2));
+}
+
+/* The queue's own line: how many are pending, and who waits for them. */
+TEST_F(fdinfo, queue)
+{
+	struct kq_waiter waiter = { .kq = self->kq };
+	struct epoll_event event = { .events = EPOLLIN };
+	struct queue q;
+	struct line l;
+	int ep;
+
+	ASSERT_EQ(0, kq_add(self->kq, 1, EVFILT_USER, EV_CLEAR));
+	ASSERT_EQ(1, read_queue(getpid(), self->kq, &q, &l, 1));
+	EXPECT_EQ(0U, q.pending);
+	EXPECT_STREQ("-", q.status);
+
+	ASSERT_EQ(0, kq_waiter_start(&waiter));
+	ASSERT_EQ(1, read_queue(getpid(), self->kq, &q, &l, 1));
+	EXPECT_STREQ("waited", q.status);
+	ASSERT_EQ(0, kq_trigger(self->kq, 1));
+	EXPECT_EQ(1, kq_waiter_end(&waiter));
+
+	ep = epoll_create1(0);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->kq, &event));
+	ASSERT_EQ(0, kq_trigger(self->kq, 1));
+	ASSERT_EQ(1, read_queue(getpid(), self->kq, &q, &l, 1));
+	EXPECT_EQ(1U, q.pending);
+	EXPECT_STREQ("polled", q.status);
+	close(ep);
+
+	ASSERT_EQ(0, kq_change(self->kq, 1, EVFILT_USER, EV_DISABLE, 0, 0,
+			       NULL));
+	ASSERT_EQ(1, read_queue(getpid(), self->kq, &q, &l, 1));
+	EXPECT_EQ(0U, q.pending);
+	EXPECT_STREQ("-", q.status);
+}
+
+/* A queue has one id, in whatever process, and no other queue has it. */
+TEST_F(fdinfo, id)
+{
+	int copy = dup(self->kq), other = kqueue();
+	struct queue q, same, next;
+	struct line l;
+
+	ASSERT_EQ(0, read_queue(getpid(), self->kq, &q, &l, 1));
+	ASSERT_EQ(0, read_queue(getpid(), copy, &same, &l, 1));
+	ASSERT_EQ(0, read_queue(getpid(), other, &next, &l, 1));
+	EXPECT_EQ(q.id, same.id);
+	EXPECT_LT(q.id, next.id);
+	close(copy);
+	close(other);
+}
+
+/* What a child still has of a queue that its owner has closed is dead. */
+TEST_F(fdinfo, dead)
+{
+	int kq = kqueue(), status, p[2];
+	struct queue q;
+	struct line l;
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, kq_add(kq, 1, EVFILT_USER, 0));
+	/* The library does not see this one, so the child keeps its copy. */
+	pid = syscall(SYS_fork);
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(p[1]);
+		syscall(SYS_exit_group, read(p[0], &c, 1) ||
+			read_queue(syscall(SYS_getpid), kq, &q, &l, 1) ||
+			strcmp(q.status, "dead"));
+	}
+	close(kq);
+	close(p[1]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	close(p[0]);
 }
 
 /* One line a knote: ident filter flags fflags data udata status. */
