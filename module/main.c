@@ -255,4 +255,4 @@ module_exit(kqueue_module_exit);
 MODULE_DESCRIPTION("BSD's kqueue(2) as a device");
 MODULE_AUTHOR("The kqueue for Linux authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION(KQ_VERSION);

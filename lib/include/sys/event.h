@@ -68,6 +68,14 @@ do {									\
 	ev_set_kevp_->udata = ev_set_udata_;				\
 } while (0)
 
+/*
+ * macOS's names for what is here under another: an exit always comes with the
+ * status, and no notes at all are no bits.
+ */
+#define NOTE_ABSOLUTE		NOTE_ABSTIME
+#define NOTE_EXITSTATUS		NOTE_EXIT
+#define NOTE_NONE		0x00000000
+
 /* Flags of kqueuex() */
 #define KQUEUE_CLOEXEC		0x00000001
 #define KQUEUE_CPONFORK		0x00000002
