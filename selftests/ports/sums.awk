@@ -25,7 +25,7 @@ FNR == 1 && programs[n] != program { programs[++n] = program }
 }
 
 /^rate / {
-	ratio = $NF > 0 ? sprintf("%.2f", $(NF - 1) / $NF) : "-"
+	ratio = $NF > 0 ? sprintf("%.3f", $(NF - 1) / $NF) : "-"
 	name = program ":"
 	for (i = 2; i < NF - 1; i++)
 		name = name " " $i
