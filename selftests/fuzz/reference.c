@@ -172,7 +172,7 @@ static bool pipe_ready(struct knote *kn, const struct object *pipe)
 
 	if (kn->file->writes) {
 		ended = !pipe->readers;
-		if (!reads)
+		if (!reads && !ended)
 			kn->seen_data = (int64_t)(pipe->pages - pipe->used) * PAGE;
 	} else {
 		ended = reads && !pipe->writers;
