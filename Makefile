@@ -19,6 +19,8 @@
 # make profile   where the instructions go, function by function
 # make fuzz      random programs, for SECONDS=, from SEED=: half the time against
 #                a reference of what they should see, half to break the kernel
+# make stress    what threads and processes do at random, for SECONDS=; the same
+#                again with SEED=
 # make ports     programs that others wrote, on kqueue and on epoll in guests;
 #                PORT=nginx runs this one alone
 # make shell     a prompt in a guest that has the module loaded
@@ -26,7 +28,7 @@
 # make style     what the tools say about the sources
 # make clean
 #
-# demo, check, fuzz, bench, ports and shell take KERNEL=, a name from vm/fetch:
+# demo, check, fuzz, stress, bench, ports and shell take KERNEL=, a name from vm/fetch:
 # 5.10, 6.1, 6.12-rt, ...
 # What is built is in build/, kernels for the guests in $KQ_CACHE.
 
@@ -35,6 +37,8 @@ KDIR	?= /lib/modules/$(RELEASE)/build
 KERNEL	?= 6.1
 KERNELS	?= 5.10 6.1 6.12 newest 6.12-rt newest-rt
 VM	:= selftests/vm
+SECONDS	?= 60
+SEED	?= $(shell od -An -N4 -tu4 /dev/urandom)
 
 VERSION	:= $(shell cat VERSION)
 PREFIX	?= /usr/local
@@ -42,7 +46,7 @@ export PREFIX
 
 .PHONY: all module lib tools examples install install-lib install-tools \
 	install-module uninstall dkms-install dkms-uninstall deb demo check \
-	check-kernels check-packages arm64 model fuzz bench bench-check \
+	check-kernels check-packages arm64 model fuzz stress bench bench-check \
 	bench-programs profile ports shell doc style clean
 
 all: module lib tools
@@ -196,6 +200,14 @@ bench-programs:
 	@$(MAKE) --no-print-directory lib
 	@$(MAKE) --no-print-directory -C selftests/bench O=../../build/bench \
 		LIB=../../build/lib
+
+stress:
+	@$(VM)/need lib vm
+	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory -C selftests/stress O=../../build/stress \
+		LIB=../../build/lib
+	@selftests/stress/stress $(SECONDS) $(SEED) build/stress \
+		--kernel $(KERNEL) --multi --smp 2 $(RUN)
 
 ports:
 	@$(VM)/need lib vm ports

@@ -143,10 +143,11 @@ void knote_lot_init(struct knote_lot *lot, unsigned int adds)
 {
 	INIT_LIST_HEAD(&lot->gone);
 	lot->nspare = 0;
-	if (adds > 1)
-		lot->nspare = kmem_cache_alloc_bulk(knote_cache,
-						    GFP_KERNEL | __GFP_ZERO,
-						    adds, (void **)lot->spare);
+	/* All or none; how many it says on some kernels only. */
+	if (adds > 1 &&
+	    kmem_cache_alloc_bulk(knote_cache, GFP_KERNEL | __GFP_ZERO, adds,
+				  (void **)lot->spare))
+		lot->nspare = adds;
 }
 
 static void knote_free_rcu(struct rcu_head *rcu)
