@@ -14,6 +14,7 @@
 
 #define ASKED	300		/* vain calls: enough for any library to look */
 #define ROUNDS	20000
+#define NO_PAGE	"this kernel maps no page that is charged"
 
 static const struct kq_idle *map_page(int kq, int prot, int flags, size_t size,
 				      off_t offset)
@@ -69,12 +70,6 @@ FIXTURE_SETUP(page)
 	ASSERT_TRUE(self->page != MAP_FAILED || errno == ENODEV);
 }
 
-#define NEEDS_PAGE()							\
-do {									\
-	if (self->page == MAP_FAILED)					\
-		SKIP(return, "this kernel maps no page that is charged"); \
-} while (0)
-
 FIXTURE_TEARDOWN(page)
 {
 	munmap((void *)self->page, self->size);
@@ -87,7 +82,8 @@ TEST_F(page, follows_what_is_pending)
 	int i, p[2];
 	char c;
 
-	NEEDS_PAGE();
+	if (self->page == MAP_FAILED)
+		SKIP(return, NO_PAGE);
 	EXPECT_EQ(1, self->page->idle);
 	ASSERT_EQ(0, kq_add(self->kq, 1, EVFILT_USER, EV_CLEAR));
 	EXPECT_EQ(1, self->page->idle);
@@ -117,7 +113,8 @@ TEST_F(page, follows_what_is_pending)
 /* What is held back by EV_DISABLE is not pending; EV_ENABLE makes it so. */
 TEST_F(page, disabled)
 {
-	NEEDS_PAGE();
+	if (self->page == MAP_FAILED)
+		SKIP(return, NO_PAGE);
 	ASSERT_EQ(0, kq_add(self->kq, 1, EVFILT_USER, EV_CLEAR));
 	ASSERT_EQ(0, kq_trigger(self->kq, 1));
 	ASSERT_EQ(0, kq_change(self->kq, 1, EVFILT_USER, EV_DISABLE, 0, 0, NULL));
@@ -133,7 +130,8 @@ TEST_F(page, watches_a_queue)
 {
 	int inner = kqueue();
 
-	NEEDS_PAGE();
+	if (self->page == MAP_FAILED)
+		SKIP(return, NO_PAGE);
 	ASSERT_LE(0, inner);
 	ASSERT_EQ(0, kq_add(self->kq, inner, EVFILT_READ, 0));
 	EXPECT_EQ(0, self->page->idle);
@@ -147,7 +145,8 @@ TEST_F(page, epoch)
 	int other = kqueue(), copy;
 	uint64_t old = epoch(self->kq);
 
-	NEEDS_PAGE();
+	if (self->page == MAP_FAILED)
+		SKIP(return, NO_PAGE);
 	EXPECT_NE(0, old);
 	EXPECT_EQ(old, self->page->epoch);
 	EXPECT_NE(0, epoch(other));
@@ -167,7 +166,8 @@ TEST_F(page, epoch)
 /* One page, shared, for reading alone, now and later. */
 TEST_F(page, read_only)
 {
-	NEEDS_PAGE();
+	if (self->page == MAP_FAILED)
+		SKIP(return, NO_PAGE);
 	EXPECT_EQ(MAP_FAILED, map_page(self->kq, PROT_READ | PROT_WRITE,
 				       MAP_SHARED, self->size, 0));
 	EXPECT_EQ(EACCES, errno);
@@ -191,7 +191,8 @@ TEST_F(page, no_other_byte)
 	const unsigned char *byte = (const void *)self->page;
 	size_t i;
 
-	NEEDS_PAGE();
+	if (self->page == MAP_FAILED)
+		SKIP(return, NO_PAGE);
 	EXPECT_EQ(0, self->page->reserved);
 	for (i = sizeof(*self->page); i < self->size; i++)
 		ASSERT_EQ(0, byte[i]);
@@ -204,7 +205,8 @@ TEST_F(page, child)
 	unsigned char in_core;
 	pid_t pid;
 
-	NEEDS_PAGE();
+	if (self->page == MAP_FAILED)
+		SKIP(return, NO_PAGE);
 	ASSERT_LE(0, kq);
 	pid = fork();
 	if (!pid) {
@@ -224,11 +226,13 @@ TEST_F(page, child)
 /* It does not keep the queue: what watches its file sees it go. */
 TEST_F(page, does_not_keep_the_queue)
 {
-	uint64_t old = self->page->epoch;
 	struct epoll_event ev = { .events = EPOLLIN };
 	int ep = epoll_create1(EPOLL_CLOEXEC);
+	uint64_t old;
 
-	NEEDS_PAGE();
+	if (self->page == MAP_FAILED)
+		SKIP(return, NO_PAGE);
+	old = self->page->epoch;
 	ASSERT_EQ(0, kq_add(self->kq, 1, EVFILT_USER, 0));
 	ASSERT_EQ(0, kq_trigger(self->kq, 1));
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->kq, &ev));
@@ -266,7 +270,7 @@ TEST_F(known, no_system_call)
 	pid_t pid;
 
 	if (page == MAP_FAILED)
-		SKIP(return, "this kernel maps no page that is charged");
+		SKIP(return, NO_PAGE);
 	munmap(page, size);
 	/* vfork(): the child has the page.  It may exit, and nothing else. */
 	pid = vfork();
