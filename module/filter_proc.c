@@ -471,23 +471,28 @@ static int proc_attach(struct knote *kn)
 	atomic_inc(&watched);
 	watch->kn = kn;
 	watch->ns = get_pid_ns(task_active_pid_ns(current));
+	error = proc_arm(kn->kn_sfflags);
+	if (!error)
+		error = watch_find(watch, kn->kn_id, kn->kn_sfflags);
+	if (error)
+		goto out_free;
+
+	/* From now on proc_same() looks at the process. */
 	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 	kn->kn_flags |= EV_CLEAR;
 	kn->kn_hook = watch;
 	raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
-
-	error = proc_arm(kn->kn_sfflags);
-	if (!error)
-		error = watch_find(watch, kn->kn_id, kn->kn_sfflags);
-	if (!error)
-		error = watch_start(watch);
-	if (error) {
-		WRITE_ONCE(kn->kn_hook, NULL);	/* proc_same() may look */
-		watch_free(watch);
-		return error;
-	}
+	error = watch_start(watch);
+	if (error)
+		goto out_unhook;
 	kn->kn_status &= ~KN_DETACHED;
 	return 0;
+
+out_unhook:
+	WRITE_ONCE(kn->kn_hook, NULL);
+out_free:
+	watch_free(watch);
+	return error;
 }
 
 static void proc_detach(struct knote *kn)
@@ -560,7 +565,10 @@ static int proc_touch(struct knote *kn, struct kq_event *kev,
 	return error;
 }
 
-/* Whether the number still is that of the process that the knote watches. */
+/*
+ * Whether the number still is that of the process that the knote watches: of
+ * one that is still being attached it is.
+ */
 static bool proc_same(const struct knote *kn)
 {
 	const struct proc_watch *watch = READ_ONCE(kn->kn_hook);

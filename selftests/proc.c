@@ -605,6 +605,54 @@ TEST_F(proc, number_used_again)
 	waitpid(pid, NULL, 0);
 }
 
+static bool has_knote(int kq)
+{
+	char path[64], text[1024];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", kq);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	return strstr(text, "knote:");
+}
+
+static void *add_tracked(void *self)
+{
+	FIXTURE_DATA(proc) *proc = self;
+
+	return (void *)(intptr_t)watch(proc->kq, proc->child.pid,
+				       NOTE_EXIT | NOTE_TRACK);
+}
+
+/*
+ * (ident, filter) once a queue, also while another thread is adding it: which
+ * takes that thread long when the stock of knotes for children is empty, a
+ * second after the last process was watched.
+ */
+TEST_F(proc, added_by_two_threads)
+{
+	pthread_t thread;
+	void *result;
+
+	ASSERT_EQ(0, kq_change(self->kq, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT,
+			       0, 1500, NULL));
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	child_start(&self->child, wait_for_end);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, add_tracked, self));
+	while (!has_knote(self->kq))
+		sched_yield();
+	EXPECT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	pthread_join(thread, &result);
+	EXPECT_EQ(NULL, result);
+	child_release(&self->child);
+	EXPECT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	waitpid(self->child.pid, NULL, 0);
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
 /* 1,000 children, each EXIT once, with its status. */
 TEST_F_TIMEOUT(proc, many, 120)
 {
