@@ -203,8 +203,8 @@ static bool scan_take(struct kq_scan *s)
 
 /*
  * Ask a knote without the queue's lock.  What the object says is the knote's
- * state from then on.  Returns an error where the place in eventlist that it
- * needs for an answer is not there.
+ * state from then on.  Returns TO_ASK where the place in eventlist that it needs
+ * for an answer is not there.
  */
 static const struct kq_event *scan_ask(struct knote *kn,
 				       struct kq_event *snapshot,
@@ -527,6 +527,10 @@ static int kqueue_sleep(struct kqueue *kq, const struct kq_deadline *deadline)
  */
 static int scan_again(const struct kq_scan *s)
 {
+	/* More may come, and be nothing, for as long as somebody likes. */
+	cond_resched();
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	if (s->listed)
 		return 1;
 	if (!s->held)
