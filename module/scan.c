@@ -116,10 +116,12 @@ static struct kq_event *scan_snapshot_listed(struct knote *kn,
 {
 	struct kqueue *kq = kn->kn_kq;
 	struct knlist *knl = knlist_lock(kn);
+	unsigned long flags;
 
-	raw_spin_lock_irq(&kq->lock);
+	/* The list's lock may have turned interrupts off. */
+	raw_spin_lock_irqsave(&kq->lock, flags);
 	ev = kn->kn_state & KN_DYING ? NULL : scan_snapshot(kn, ev);
-	raw_spin_unlock_irq(&kq->lock);
+	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	knlist_unlock(knl);
 	return ev;
 }
