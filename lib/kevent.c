@@ -3,11 +3,11 @@
  * kevent(2), and queues that are known, without a call, to have nothing.
  *
  * The kernel keeps a page for each queue, struct kq_idle, that says whether
- * anything is pending.  That of descriptor fd is mapped at pages + fd * size
- * once the program has asked in vain a few times.  It is for the queue, not for
- * the number, so epochs[fd] holds the queue's epoch as asked through fd after
- * the page was mapped: it is the page's as long as fd was not closed since.
- * Until then, and from then on, the kernel is asked.
+ * anything is pending.  That of a descriptor is mapped once the program has
+ * asked in vain a few times.  It is for the queue, not for the number, so next to
+ * where it is stands the queue's epoch as asked through the descriptor after the
+ * page was mapped: it is the page's as long as the descriptor was not closed
+ * since.  Until then, and from then on, the kernel is asked.
  *
  * Nothing is ever unmapped that somebody may be looking at: a number that has
  * become another queue gets the new page in the place of the old one.
@@ -34,11 +34,13 @@
 #define IDLE_NUMBERS	1024		/* descriptors that can have a page */
 
 struct idle_table {
-	char *pages;			/* address space for IDLE_NUMBERS of them */
-	size_t size;			/* of a page */
-	int busy;			/* somebody maps one: others need not */
-	uint64_t epochs[IDLE_NUMBERS];	/* 0: ask the kernel */
+	struct {
+		uint64_t epoch;		/* 0: ask the kernel */
+		const struct kq_idle *page;	/* the place of a number's page */
+	} numbers[IDLE_NUMBERS];
 	unsigned char vain[IDLE_NUMBERS];
+	int busy;			/* somebody maps one: others need not */
+	char *pages;			/* address space for IDLE_NUMBERS of them */
 };
 
 static struct idle_table *idle_table;
@@ -53,10 +55,10 @@ static int idle_known(int fd)
 
 	if (!t || (unsigned int)fd >= IDLE_NUMBERS)
 		return 0;
-	epoch = __atomic_load_n(&t->epochs[fd], __ATOMIC_ACQUIRE);
+	epoch = __atomic_load_n(&t->numbers[fd].epoch, __ATOMIC_ACQUIRE);
 	if (!epoch)
 		return 0;
-	page = (const void *)(t->pages + (size_t)fd * t->size);
+	page = __atomic_load_n(&t->numbers[fd].page, __ATOMIC_RELAXED);
 	return __atomic_load_n(&page->epoch, __ATOMIC_ACQUIRE) == epoch &&
 	       __atomic_load_n(&page->idle, __ATOMIC_ACQUIRE);
 }
@@ -77,15 +79,14 @@ static struct idle_table *make_table(void)
 	return old;
 }
 
-/* The address space of the pages; t->busy is ours. */
-static char *reserve(struct idle_table *t)
+/* Address space for the pages, each of this size; t->busy is ours. */
+static char *reserve(struct idle_table *t, size_t size)
 {
-	char *pages;
+	char *pages = t->pages;
 
-	if (t->pages)
-		return t->pages;
-	t->size = (size_t)sysconf(_SC_PAGESIZE);
-	pages = mmap(NULL, IDLE_NUMBERS * t->size, PROT_NONE,
+	if (pages)
+		return pages;
+	pages = mmap(NULL, IDLE_NUMBERS * size, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pages == MAP_FAILED)
 		return NULL;
@@ -95,17 +96,21 @@ static char *reserve(struct idle_table *t)
 
 static void map_page(struct idle_table *t, int fd)
 {
-	char *pages = reserve(t);
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	char *pages = reserve(t, size);
 	__u64 epoch = 0;
+	void *page;
 
 	if (!pages)
 		return;
-	__atomic_store_n(&t->epochs[fd], 0, __ATOMIC_RELEASE);
-	if (mmap(pages + (size_t)fd * t->size, t->size, PROT_READ,
-		 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+	__atomic_store_n(&t->numbers[fd].epoch, 0, __ATOMIC_RELEASE);
+	page = mmap(pages + (size_t)fd * size, size, PROT_READ,
+		    MAP_SHARED | MAP_FIXED, fd, 0);
+	if (page == MAP_FAILED)
 		return;
+	__atomic_store_n(&t->numbers[fd].page, page, __ATOMIC_RELAXED);
 	if (ioctl(fd, KQ_IOC_EPOCH, &epoch) == 0)
-		__atomic_store_n(&t->epochs[fd], epoch, __ATOMIC_RELEASE);
+		__atomic_store_n(&t->numbers[fd].epoch, epoch, __ATOMIC_RELEASE);
 }
 
 /*
@@ -130,15 +135,16 @@ static void idle_asked(int fd)
 	__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
 }
 
-/* kq_call() without changes and time. */
-static int look(int kq, struct kevent *eventlist, int nevents)
+/*
+ * kq_call() without changes and time, where a look at the page is not enough;
+ * out of the way of one that is.
+ */
+__attribute__((noinline)) static int look(int kq, struct kevent *eventlist,
+					  int nevents)
 {
 	static const struct __kernel_timespec now;
-	int n;
+	int n = kq_call(kq, NULL, 0, eventlist, nevents, &now);
 
-	if (idle_known(kq))
-		return 0;
-	n = kq_call(kq, NULL, 0, eventlist, nevents, &now);
 	if (n == 0)
 		idle_asked(kq);
 	return n;
@@ -151,8 +157,8 @@ int kevent(int kq, const struct kevent *changelist, int nchanges,
 	struct __kernel_timespec ts;
 
 	if (nchanges == 0 && nevents > 0 && timeout &&
-	    timeout->tv_sec == 0 && timeout->tv_nsec == 0)
-		return look(kq, eventlist, nevents);
+	    (timeout->tv_sec | timeout->tv_nsec) == 0)
+		return idle_known(kq) ? 0 : look(kq, eventlist, nevents);
 	if (sizeof(*timeout) == sizeof(ts) || !timeout || nevents <= 0)
 		return kq_call(kq, changelist, nchanges, eventlist, nevents,
 			       timeout);

@@ -24,6 +24,7 @@
 #include "amount.h"
 #include "compat/fdtable.h"
 #include "compat/uaccess.h"
+#include "compat/unix.h"
 
 static enum kq_object socket_object(const struct sock *sk)
 {
@@ -162,20 +163,36 @@ static s64 udp_bytes(struct sock *sk)
 	       queue_bytes(&sk->sk_receive_queue);
 }
 
-/* The ring cannot be replaced while rd_wait.lock is held. */
-static s64 pipe_bytes(struct pipe_inode_info *pipe)
+/**
+ * amount_unix - how many bytes of a stream or seqpacket socket can be read
+ * @sk: the socket, which does not listen
+ *
+ * Context: process.
+ */
+s64 amount_unix(struct sock *sk)
+{
+	return kq_unix_inq(sk);
+}
+
+/**
+ * amount_pipe - how many bytes of a pipe can be read
+ * @pipe: the pipe
+ *
+ * Context: process, interrupts on.
+ */
+s64 amount_pipe(struct pipe_inode_info *pipe)
 {
 	unsigned int head, tail, mask;
-	unsigned long flags;
 	u64 bytes = 0;
 
-	spin_lock_irqsave(&pipe->rd_wait.lock, flags);
+	/* Nobody replaces the ring while this is held. */
+	spin_lock_irq(&pipe->rd_wait.lock);
 	head = READ_ONCE(pipe->head);
 	mask = pipe->ring_size - 1;
 	/* A reader moves tail and empties buffers with only its mutex held. */
 	for (tail = READ_ONCE(pipe->tail); tail != head; tail++)
 		bytes += READ_ONCE(pipe->bufs[tail & mask].len);
-	spin_unlock_irqrestore(&pipe->rd_wait.lock, flags);
+	spin_unlock_irq(&pipe->rd_wait.lock);
 	return min_t(u64, bytes, S64_MAX);
 }
 
@@ -227,9 +244,11 @@ int amount_of_object(struct file *file, enum kq_object object,
 		*amount = queue_bytes(&sk->sk_receive_queue);
 		return 0;
 	case OBJECT_PIPE:
-		*amount = pipe_bytes(file->private_data);
+		*amount = amount_pipe(file->private_data);
 		return 0;
 	case OBJECT_UNIX:
+		*amount = amount_unix(sk);
+		return 0;
 	case OBJECT_FIONREAD:
 		return ask_file(file, slot, amount);
 	case OBJECT_INODE:

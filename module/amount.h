@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/net.h>
 
+struct pipe_inode_info;
 struct sock;
 
 /* What a file is, as far as its amounts go. */
@@ -26,6 +27,8 @@ enum kq_object amount_object(struct file *file);
 bool amount_never_blocks(enum kq_object object);
 
 s64 amount_tcp(struct sock *sk);
+s64 amount_unix(struct sock *sk);
+s64 amount_pipe(struct pipe_inode_info *pipe);
 int amount_of_object(struct file *file, enum kq_object object,
 		     void __user *slot, s64 *amount);
 s64 amount_to_write(struct file *file, enum kq_object object);

@@ -9,6 +9,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <net/sock.h>
@@ -318,8 +319,8 @@ static int file_sample(struct knote *kn, struct kq_event *ev,
 }
 
 /*
- * READ on TCP.  A connection with bytes enough is readable by that alone: its
- * ->poll need not be asked, which would say so, too.
+ * READ on what can tell its bytes by itself.  Where there are some it is readable,
+ * and its ->poll, which would say so, need not be asked.
  */
 static int tcp_read_sample(struct knote *kn, struct kq_event *ev,
 			   void __user *slot)
@@ -331,6 +332,35 @@ static int tcp_read_sample(struct knote *kn, struct kq_event *ev,
 		ev->fflags = 0;
 		if (ev->data && ev->data >= READ_ONCE(sk->sk_rcvlowat))
 			return read_socket(kn, READ_EVENTS, ev);
+	}
+	return file_sample(kn, ev, slot);
+}
+
+static int unix_read_sample(struct knote *kn, struct kq_event *ev,
+			    void __user *slot)
+{
+	struct sock *sk = amount_sock(kn->kn_fp);
+
+	if (READ_ONCE(sk->sk_state) != TCP_LISTEN) {
+		ev->data = amount_unix(sk);
+		ev->fflags = 0;
+		if (ev->data)
+			return read_socket(kn, READ_EVENTS, ev);
+	}
+	return file_sample(kn, ev, slot);
+}
+
+/* An end that is open for reading.  What has no writer may be at its end. */
+static int pipe_read_sample(struct knote *kn, struct kq_event *ev,
+			    void __user *slot)
+{
+	struct pipe_inode_info *pipe = kn->kn_fp->private_data;
+
+	if (READ_ONCE(pipe->writers)) {
+		ev->data = amount_pipe(pipe);
+		ev->fflags = 0;
+		if (ev->data)
+			return 1;
 	}
 	return file_sample(kn, ev, slot);
 }
@@ -348,40 +378,53 @@ static int counter_read_sample(struct knote *kn, struct kq_event *ev,
 	return !!(mask & (READ_EVENTS | ALWAYS_EVENTS));
 }
 
-/* The same for files whose ->poll is known not to wait for anybody. */
-static const struct filterops file_noblock_filtops = {
-	.f_isfd		= 1,
-	.f_flags	= FILTER_NOBLOCK,
-	.f_detach	= file_detach,
-	.f_detach_try	= file_detach_try,
-	.f_sample	= file_sample,
-};
+/* Operations on files whose ->poll is known not to wait for anybody. */
+#define NOBLOCK_FILTOPS(sample)	{			\
+	.f_isfd		= 1,				\
+	.f_flags	= FILTER_NOBLOCK,		\
+	.f_detach	= file_detach,			\
+	.f_detach_try	= file_detach_try,		\
+	.f_sample	= sample,			\
+}
 
-static const struct filterops tcp_read_filtops = {
-	.f_isfd		= 1,
-	.f_flags	= FILTER_NOBLOCK,
-	.f_detach	= file_detach,
-	.f_detach_try	= file_detach_try,
-	.f_sample	= tcp_read_sample,
-};
+static const struct filterops file_noblock_filtops =
+	NOBLOCK_FILTOPS(file_sample);
+static const struct filterops tcp_read_filtops =
+	NOBLOCK_FILTOPS(tcp_read_sample);
+static const struct filterops unix_read_filtops =
+	NOBLOCK_FILTOPS(unix_read_sample);
+static const struct filterops pipe_read_filtops =
+	NOBLOCK_FILTOPS(pipe_read_sample);
+static const struct filterops counter_read_filtops =
+	NOBLOCK_FILTOPS(counter_read_sample);
 
-static const struct filterops counter_read_filtops = {
-	.f_isfd		= 1,
-	.f_flags	= FILTER_NOBLOCK,
-	.f_detach	= file_detach,
-	.f_detach_try	= file_detach_try,
-	.f_sample	= counter_read_sample,
-};
-
-/* The operations that ask an object in the shortest way. */
-static const struct filterops *object_filtops(s16 filter, enum kq_object object)
+/* The operations for READ that ask an object in the shortest way, or NULL. */
+static const struct filterops *read_filtops(enum kq_object object,
+					    const struct file *file)
 {
-	if (filter == EVFILT_READ && object == OBJECT_TCP)
-		return &tcp_read_filtops;
-	if (filter == EVFILT_READ && object == OBJECT_COUNTER)
+	switch (object) {
+	case OBJECT_COUNTER:
 		return &counter_read_filtops;
-	return amount_never_blocks(object) ? &file_noblock_filtops :
-					     &file_filtops;
+	case OBJECT_TCP:
+		return &tcp_read_filtops;
+	case OBJECT_UNIX:
+		return &unix_read_filtops;
+	case OBJECT_PIPE:
+		return file->f_mode & FMODE_READ ? &pipe_read_filtops : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static const struct filterops *object_filtops(const struct knote *kn)
+{
+	const struct filterops *fops = NULL;
+
+	if (kn->kn_filter == EVFILT_READ)
+		fops = read_filtops(kn->kn_object, kn->kn_fp);
+	if (!fops && amount_never_blocks(kn->kn_object))
+		fops = &file_noblock_filtops;
+	return fops ?: &file_filtops;
 }
 
 static int file_attach(struct knote *kn)
@@ -395,7 +438,7 @@ static int file_attach(struct knote *kn)
 		return -EINVAL;
 	kn->kn_object = object;
 	kn->kn_events = filter_events(kn);
-	kn->kn_fop = object_filtops(kn->kn_filter, object);
+	kn->kn_fop = object_filtops(kn);
 	init_poll_funcptr(&at.pt, file_queue);
 	/* A pipe that is not empty tells of more only to those who say this. */
 	at.pt._key = kn->kn_events | (kn->kn_flags & EV_CLEAR ? EPOLLET : 0);
