@@ -218,22 +218,29 @@ static bool write_connected(const struct sock *sk, enum kq_object object)
 
 /*
  * A stream tells of its room only when somebody has said that there was too
- * little; looked at again after that, or room made meanwhile goes unnoticed.
+ * little; what is looked at after that is either there or told of.
  */
+static void ask_for_room(struct sock *sk)
+{
+	struct socket *sock = sk->sk_socket;
+
+	if (!sock)
+		return;
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	set_bit(SOCK_NOSPACE, &sock->flags);
+	/* Pairs with those who make room and then look at the bit. */
+	smp_mb__after_atomic();
+}
+
 static s64 room_or_wake(struct knote *kn, s64 (*amount)(struct knote *kn),
 			s64 want, bool empty)
 {
-	struct socket *sock = amount_sock(kn->kn_fp)->sk_socket;
+	struct sock *sk = amount_sock(kn->kn_fp);
 	s64 room = amount(kn);
 
 	if (empty ? room <= want : room >= want)
 		return room;
-	if (sock) {
-		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sock->sk);
-		set_bit(SOCK_NOSPACE, &sock->flags);
-		/* Pairs with those who make room and then look at the bit. */
-		smp_mb__after_atomic();
-	}
+	ask_for_room(sk);
 	return amount(kn);
 }
 
@@ -254,6 +261,11 @@ static int write_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 
 	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
 		return 0;
+	/* As in BSD the next acknowledgement is an event, full or not. */
+	if (kn->kn_object == OBJECT_TCP && kn->kn_flags & EV_CLEAR) {
+		ask_for_room(sk);
+		ev->data = knote_room(kn);
+	}
 	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN) {
 		ev->flags |= EV_EOF;
 		ev->fflags = error;

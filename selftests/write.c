@@ -286,6 +286,37 @@ TEST(pipe_room_is_exact)
 	}
 }
 
+/*
+ * With EV_CLEAR each piece that has left a socket is an event, as on BSD, though
+ * there was room before: who writes one for each event goes on
+ */
+static int events_of_pieces(int (*pair)(int fd[2]))
+{
+	int i, events = 0, fd[2], kq = kqueue();
+	struct kevent ev;
+	char piece[5];
+
+	if (pair(fd) || kq_add(kq, fd[1], EVFILT_WRITE, EV_CLEAR))
+		return -1;
+	for (i = 0; i < 3; i++) {
+		events += kq_wait(kq, &ev, 1);
+		if (ev.flags != EV_CLEAR || ev.data <= 0 || kq_pending(kq) ||
+		    write(fd[1], "piece", 5) != 5 || read(fd[0], piece, 5) != 5)
+			return -1;
+	}
+	close(fd[0]);
+	close(fd[1]);
+	close(kq);
+	return events;
+}
+
+TEST(clear_tells_of_each_piece)
+{
+	EXPECT_EQ(3, events_of_pieces(kq_tcp_pair));
+	EXPECT_EQ(3, events_of_pieces(kq_unix_stream));
+	EXPECT_EQ(3, events_of_pieces(kq_udp_pair));
+}
+
 /* A UDP socket has room, and needs no connection */
 TEST(udp_is_ready)
 {
