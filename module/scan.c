@@ -24,6 +24,7 @@
 #include "compat/uaccess.h"
 #include "compat/wait.h"
 #include "filter.h"
+#include "idle.h"
 #include "knlist.h"
 #include "knote.h"
 #include "nested.h"
@@ -369,6 +370,30 @@ static bool knote_stays(const struct knote *kn, const struct kq_event *ev)
 	       !(kn->kn_state & (KN_DYING | KN_LISTED));
 }
 
+/*
+ * Whether a knote is nobody's business until it fires or is enabled again: its
+ * event copied, and nothing new.
+ */
+static bool knote_rests(const struct knote *kn, const struct kq_event *ev)
+{
+	return ev && !(ev->flags & EV_ONESHOT) &&
+	       !(kn->kn_state & (KN_ACTIVE | KN_DYING | KN_LISTED));
+}
+
+/* What scan_settle_one() would come to for one that rests, but the counts. */
+static void knote_rest(struct knote *kn, const struct kq_event *ev)
+{
+	trace_kqueue_scan(kn->kn_kq, ev);
+	list_del_init(&kn->kn_tqe);
+	kn->kn_state &= ~(KN_QUEUED | KN_CLAIMED | KN_TAKEN);
+	if (ev->flags & EV_DISPATCH)
+		kn->kn_state |= KN_DISABLED;
+	if (kn->kn_fop->f_sample && kn->kn_flags & EV_CLEAR) {
+		kn->kn_fflags = 0;
+		kn->kn_data = 0;
+	}
+}
+
 static void scan_settle_one(struct kq_scan *s, struct knote *kn,
 			    const struct kq_event *ev)
 {
@@ -387,7 +412,7 @@ static void scan_settle_one(struct kq_scan *s, struct knote *kn,
 static void scan_settle(struct kq_scan *s)
 {
 	struct kqueue *kq = s->kq;
-	int i, stay = 0, end = s->end;
+	int i, stay = 0, rest = 0, end = s->end;
 	struct knote *kn;
 
 	for (i = s->n - 1; i >= end; i--) {
@@ -403,11 +428,18 @@ static void scan_settle(struct kq_scan *s)
 			kn->kn_state = (kn->kn_state | KN_ACTIVE) &
 				       ~(KN_CLAIMED | KN_TAKEN);
 			stay++;
+		} else if (likely(knote_rests(kn, s->ev[i]))) {
+			knote_rest(kn, s->ev[i]);
+			rest++;
 		} else {
 			scan_settle_one(s, kn, s->ev[i]);
 		}
 	}
 	kq->listed += stay;
+	if (rest) {
+		kq->count -= rest;
+		idle_update(kq);
+	}
 	kq->brief -= s->brief;
 	kq->claim_seq++;
 	if (end < s->n) {

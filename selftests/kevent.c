@@ -2,6 +2,7 @@
 /* The calls, and what kevent() does, step by step. */
 #include "kselftest_harness.h"
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
@@ -783,6 +784,66 @@ TEST_F(kevent, ignored_signals_do_not_end_the_sleep)
 	EXPECT_EQ(0, kq_until_in_kevent(w.tid));
 	EXPECT_EQ(0, kq_trigger(self->kq, 1));
 	EXPECT_EQ(1, kq_waiter_end(&w));
+}
+
+/*
+ * A change evaluates: what is ready is pending, in this call or the next, and
+ * what is not leaves nothing behind, whether the call looks for events or not.
+ */
+TEST_F(kevent, a_change_evaluates)
+{
+	static const unsigned short kinds[] = { EV_CLEAR, EV_DISPATCH };
+	static const struct timespec now;
+	struct pollfd queue = { .fd = self->kq, .events = POLLIN };
+	struct kevent change, ev;
+	int p[2], room;
+	unsigned int i;
+
+	ASSERT_EQ(0, pipe(p));
+	for (i = 0; i < 2 * ARRAY_SIZE(kinds); i++) {
+		room = i & 1;
+		ASSERT_EQ(0, kq_add(self->kq, p[0], EVFILT_READ, kinds[i / 2]));
+		EV_SET(&change, p[0], EVFILT_READ, EV_ENABLE, 0, 0, NULL);
+		EXPECT_EQ(0, kevent(self->kq, &change, 1, &ev, room, &now));
+		EXPECT_EQ(0, poll(&queue, 1, 0));
+		ASSERT_EQ(1, write(p[1], "x", 1));
+		EXPECT_EQ(1, kq_pending(self->kq));
+		EXPECT_EQ(0, poll(&queue, 1, 0));
+		EXPECT_EQ(room, kevent(self->kq, &change, 1, &ev, room, &now));
+		EXPECT_EQ(!room, poll(&queue, 1, 0));
+		EXPECT_EQ(!room, kq_pending(self->kq));
+		EXPECT_EQ(1, read(p[0], &ev, 1));
+		ASSERT_EQ(0, kq_change(self->kq, p[0], EVFILT_READ, EV_DELETE, 0,
+				       0, NULL));
+	}
+	close(p[0]);
+	close(p[1]);
+}
+
+/*
+ * What a change finds not ready has no place in the order, also where the call
+ * ends with a report instead of events.
+ */
+TEST_F(kevent, a_change_gives_no_place)
+{
+	struct pollfd queue = { .fd = self->kq, .events = POLLIN };
+	struct kevent change[2], ev;
+	int p[2];
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, kq_add(self->kq, p[0], EVFILT_READ, 0));
+	EV_SET(&change[0], p[0], EVFILT_READ, 0, 0, 0, NULL);
+	EV_SET(&change[1], 1, EVFILT_USER, EV_DELETE, 0, 0, NULL);
+	ASSERT_EQ(1, kevent(self->kq, change, 2, &ev, 1, &now));
+	EXPECT_EQ(ENOENT, ev.data);
+	EXPECT_EQ(0, poll(&queue, 1, 0));
+	ASSERT_EQ(0, kq_add(self->kq, 1, EVFILT_USER, 0));
+	ASSERT_EQ(0, kq_trigger(self->kq, 1));
+	ASSERT_EQ(1, write(p[1], "x", 1));
+	ASSERT_EQ(1, kq_poll(self->kq, &ev, 1));
+	EXPECT_EQ(EVFILT_USER, ev.filter);
+	close(p[0]);
+	close(p[1]);
 }
 
 /* Step 7.  Events come in the order in which they became ready. */
