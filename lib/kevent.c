@@ -9,8 +9,8 @@
  * page was mapped: it is the page's as long as the descriptor was not closed
  * since.  Until then, and from then on, the kernel is asked.
  *
- * Nothing is ever unmapped that somebody may be looking at: a number that has
- * become another queue gets the new page in the place of the old one.
+ * Nothing is unmapped that somebody may be looking at: a number that has become
+ * another queue gets the new page in the place of the old one.
  *
  * Whatever a child inherits is wiped, however it was made, since its copy of
  * the queue is of no use to it; so it finds no epoch and asks the kernel.
@@ -34,16 +34,16 @@
 #define IDLE_NUMBERS	1024		/* descriptors that can have a page */
 
 struct idle_table {
-	struct {
-		uint64_t epoch;		/* 0: ask the kernel */
-		const struct kq_idle *page;	/* the place of a number's page */
-	} numbers[IDLE_NUMBERS];
+	uint64_t epochs[IDLE_NUMBERS];	/* 0, which no page has: ask the kernel */
+	const struct kq_idle *at[IDLE_NUMBERS];	/* where a number's page is */
 	unsigned char vain[IDLE_NUMBERS];
 	int busy;			/* somebody maps one: others need not */
-	char *pages;			/* address space for IDLE_NUMBERS of them */
 };
 
-static struct idle_table *idle_table;
+/* There is none yet: ask the kernel. */
+static struct idle_table no_table;
+
+static struct idle_table *idle_table = &no_table;
 
 /* Whether the queue behind a descriptor is known to have nothing. */
 static int idle_known(int fd)
@@ -53,19 +53,19 @@ static int idle_known(int fd)
 	const struct kq_idle *page;
 	uint64_t epoch;
 
-	if (!t || (unsigned int)fd >= IDLE_NUMBERS)
+	if ((unsigned int)fd >= IDLE_NUMBERS)
 		return 0;
-	epoch = __atomic_load_n(&t->numbers[fd].epoch, __ATOMIC_ACQUIRE);
-	if (!epoch)
+	page = __atomic_load_n(&t->at[fd], __ATOMIC_ACQUIRE);
+	if (!page)
 		return 0;
-	page = __atomic_load_n(&t->numbers[fd].page, __ATOMIC_RELAXED);
+	epoch = __atomic_load_n(&t->epochs[fd], __ATOMIC_ACQUIRE);
 	return __atomic_load_n(&page->epoch, __ATOMIC_ACQUIRE) == epoch &&
 	       __atomic_load_n(&page->idle, __ATOMIC_ACQUIRE);
 }
 
 static struct idle_table *make_table(void)
 {
-	struct idle_table *new, *old = NULL;
+	struct idle_table *new, *old = &no_table;
 
 	new = mmap(NULL, sizeof(*new), PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -76,41 +76,38 @@ static struct idle_table *make_table(void)
 					__ATOMIC_ACQUIRE))
 		return new;
 	munmap(new, sizeof(*new));
-	return old;
+	return old == &no_table ? NULL : old;
 }
 
-/* Address space for the pages, each of this size; t->busy is ours. */
-static char *reserve(struct idle_table *t, size_t size)
-{
-	char *pages = t->pages;
-
-	if (pages)
-		return pages;
-	pages = mmap(NULL, IDLE_NUMBERS * size, PROT_NONE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (pages == MAP_FAILED)
-		return NULL;
-	t->pages = pages;
-	return pages;
-}
-
-static void map_page(struct idle_table *t, int fd)
+/*
+ * Map the page of a queue where the number's first one was mapped, and learn its
+ * epoch.  Returns -1 if no more should be: the place of that one may be somebody
+ * else's by now.
+ */
+static int map_page(struct idle_table *t, int fd)
 {
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
-	char *pages = reserve(t, size);
+	void *page = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	const struct kq_idle *place = t->at[fd];
 	__u64 epoch = 0;
-	void *page;
 
-	if (!pages)
-		return;
-	__atomic_store_n(&t->numbers[fd].epoch, 0, __ATOMIC_RELEASE);
-	page = mmap(pages + (size_t)fd * size, size, PROT_READ,
-		    MAP_SHARED | MAP_FIXED, fd, 0);
 	if (page == MAP_FAILED)
-		return;
-	__atomic_store_n(&t->numbers[fd].page, page, __ATOMIC_RELAXED);
-	if (ioctl(fd, KQ_IOC_EPOCH, &epoch) == 0)
-		__atomic_store_n(&t->numbers[fd].epoch, epoch, __ATOMIC_RELEASE);
+		return 0;
+	if (ioctl(fd, KQ_IOC_EPOCH, &epoch) || !epoch) {
+		munmap(page, size);
+		return 0;
+	}
+	__atomic_store_n(&t->epochs[fd], 0, __ATOMIC_RELEASE);
+	if (place)
+		page = mremap(page, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			      place);
+	if (page == MAP_FAILED) {
+		__atomic_store_n(&t->at[fd], NULL, __ATOMIC_RELEASE);
+		return -1;
+	}
+	__atomic_store_n(&t->at[fd], page, __ATOMIC_RELEASE);
+	__atomic_store_n(&t->epochs[fd], epoch, __ATOMIC_RELEASE);
+	return 0;
 }
 
 /*
@@ -125,40 +122,28 @@ static void idle_asked(int fd)
 
 	if ((unsigned int)fd >= IDLE_NUMBERS)
 		return;
-	if (!t)
+	if (t == &no_table)
 		t = make_table();
 	if (!t ||
 	    __atomic_add_fetch(&t->vain[fd], 1, __ATOMIC_RELAXED) != PATIENCE ||
 	    __atomic_exchange_n(&t->busy, 1, __ATOMIC_ACQUIRE))
 		return;
-	map_page(t, fd);
-	__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
+	if (map_page(t, fd) == 0)
+		__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
 }
 
-/*
- * kq_call() without changes and time, where a look at the page is not enough;
- * out of the way of one that is.
- */
-__attribute__((noinline)) static int look(int kq, struct kevent *eventlist,
-					  int nevents)
+static int is_zero(const struct timespec *timeout)
 {
-	static const struct __kernel_timespec now;
-	int n = kq_call(kq, NULL, 0, eventlist, nevents, &now);
-
-	if (n == 0)
-		idle_asked(kq);
-	return n;
+	return (timeout->tv_sec | timeout->tv_nsec) == 0;
 }
 
-int kevent(int kq, const struct kevent *changelist, int nchanges,
-	   struct kevent *eventlist, int nevents,
-	   const struct timespec *timeout)
+/* By a system call. */
+static int ask(int kq, const struct kevent *changelist, int nchanges,
+	       struct kevent *eventlist, int nevents,
+	       const struct timespec *timeout)
 {
 	struct __kernel_timespec ts;
 
-	if (nchanges == 0 && nevents > 0 && timeout &&
-	    (timeout->tv_sec | timeout->tv_nsec) == 0)
-		return idle_known(kq) ? 0 : look(kq, eventlist, nevents);
 	if (sizeof(*timeout) == sizeof(ts) || !timeout || nevents <= 0)
 		return kq_call(kq, changelist, nchanges, eventlist, nevents,
 			       timeout);
@@ -166,6 +151,30 @@ int kevent(int kq, const struct kevent *changelist, int nchanges,
 	ts.tv_sec = timeout->tv_sec;
 	ts.tv_nsec = timeout->tv_nsec;
 	return kq_call(kq, changelist, nchanges, eventlist, nevents, &ts);
+}
+
+/* kevent() where a look at the page is not enough; out of the way of one. */
+__attribute__((noinline)) static int look(int kq, const struct kevent *changelist,
+					  int nchanges, struct kevent *eventlist,
+					  int nevents,
+					  const struct timespec *timeout)
+{
+	int n = ask(kq, changelist, nchanges, eventlist, nevents, timeout);
+
+	if (n == 0 && nchanges == 0 && nevents > 0 && timeout && is_zero(timeout))
+		idle_asked(kq);
+	return n;
+}
+
+/* Whether timeout is there the kernel finds out, as long as it is asked. */
+int kevent(int kq, const struct kevent *changelist, int nchanges,
+	   struct kevent *eventlist, int nevents,
+	   const struct timespec *timeout)
+{
+	if (nchanges == 0 && idle_known(kq) && nevents > 0 && timeout &&
+	    is_zero(timeout))
+		return 0;
+	return look(kq, changelist, nchanges, eventlist, nevents, timeout);
 }
 
 #if defined(__TIMESIZE) && __TIMESIZE == 32

@@ -284,6 +284,31 @@ TEST_F(known, no_system_call)
 	EXPECT_EQ(0, status);
 }
 
+/* Nothing that the program has mapped is touched, can the page be had or not. */
+TEST_F(known, other_mappings_stay)
+{
+	size_t size = sysconf(_SC_PAGESIZE);
+	char *page[64];
+	int i, kq;
+
+	for (i = 0; i < 64; i++) {
+		page[i] = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		ASSERT_NE(MAP_FAILED, page[i]);
+		*page[i] = 1;
+	}
+	for (i = 0; i < 600; i++)
+		ASSERT_EQ(0, kq_pending(self->kq));
+	/* Another queue by the same number has its page in the same place. */
+	ASSERT_EQ(0, close(self->kq));
+	kq = kqueue();
+	ASSERT_EQ(self->kq, kq);
+	for (i = 0; i < 600; i++)
+		ASSERT_EQ(0, kq_pending(kq));
+	for (i = 0; i < 64; i++)
+		EXPECT_EQ(1, *page[i]);
+}
+
 /* What comes is seen by the very next call. */
 TEST_F(known, sees_what_comes)
 {

@@ -301,6 +301,7 @@ TEST_F(kevent, bad_pointers)
 				NULL));
 	EXPECT_EQ(0, call(self->kq, NO_ADDRESS, 0, NO_ADDRESS, 0, NO_ADDRESS));
 	EXPECT_EQ(0, call(self->kq, NO_ADDRESS, 0, &ev, 1, &now));
+	EXPECT_EQ(-EFAULT, call(self->kq, NULL, 0, &ev, 1, NO_ADDRESS));
 
 	ASSERT_EQ(0, kq_add(self->kq, 1, EVFILT_USER, EV_ONESHOT));
 	ASSERT_EQ(0, kq_trigger(self->kq, 1));
