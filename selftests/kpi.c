@@ -43,7 +43,7 @@ static int load(void)
 static int unload_soon(void)
 {
 	const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
-	int r, i;
+	int i, r = -EAGAIN;
 
 	for (i = 0; i < KQ_PATIENCE * 100; i++) {
 		r = unload();

@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KQ_PATIENCE	20
+#define KQ_PATIENCE	(getenv("KQ_SLOW") ? 100 : 20)	/* see slow.c */
 
 /* Apply one change.  Returns 0, or the errno as a negative number. */
 static inline int kq_change(int kq, uintptr_t ident, short filter,
@@ -56,7 +56,7 @@ static inline int kq_poll(int kq, struct kevent *ev, int n)
 /* Wait for at least one event.  Returns the number, or a negative errno. */
 static inline int kq_wait(int kq, struct kevent *ev, int n)
 {
-	static const struct timespec patience = { .tv_sec = KQ_PATIENCE };
+	struct timespec patience = { .tv_sec = KQ_PATIENCE };
 	int r = kevent(kq, NULL, 0, ev, n, &patience);
 
 	return r < 0 ? -errno : r;

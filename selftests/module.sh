@@ -6,6 +6,7 @@
 
 name=kqueue
 params=/sys/module/$name/parameters
+failslab=/sys/kernel/debug/failslab
 here=$(dirname -- "$0")
 user=$here/module_user
 ko=${KQUEUE_KO:-$(modinfo -n $name 2>/dev/null)}
@@ -112,15 +113,17 @@ open_queue_is_busy()
 	loaded && unload
 }
 
-hundred_times()
+rounds=$((100 / ${KQ_SLOW:-1}))
+
+often()
 {
 	background churn
 	background visit
 	round=0
-	while [ $round -lt 100 ] && load && "$user" once && unload; do
+	while [ $round -lt $rounds ] && load && "$user" once && unload; do
 		round=$((round + 1))
 	done
-	end_background && [ $round -eq 100 ]
+	end_background && [ $round -eq $rounds ]
 }
 
 # Each bad value is refused, and leaves nothing behind.
@@ -134,6 +137,17 @@ bad_values_do_not_load()
 		loaded && return 1
 	done
 	"$user" absent
+}
+
+# An allocation fails, each in turn: it is not loaded and leaves nothing, or it
+# does without.
+starved()
+{
+	unload && echo N >$failslab/ignore-gfp-wait || return
+	KQUEUE_KO=$ko "$user" starved
+	set -- $?
+	echo Y >$failslab/ignore-gfp-wait
+	[ "$1" -eq 0 ] && "$user" absent && load && "$user" once
 }
 
 # A limit of 0 or 1 does not let a queue be used; any larger one does.
@@ -191,17 +205,24 @@ trap finish EXIT
 trap 'exit 143' HUP INT TERM
 echo "$mark" >/dev/kmsg
 echo "TAP version 13"
-echo "1..8"
+echo "1..9"
 fresh_load_has_defaults
 result $? "a fresh load has the documented defaults"
 without_module_absent
 result $? "without the module kqueue() says that there is none"
 open_queue_is_busy
 result $? "rmmod with a queue open says busy and does no harm"
-hundred_times
-result $? "insmod, use, rmmod a hundred times while programs run"
+often
+result $? "insmod, use, rmmod $rounds times while programs run"
 bad_values_do_not_load
 result $? "parameters that are no numbers keep the module out"
+starving="without memory it is not loaded, or does without"
+if [ -e /proc/self/fail-nth ]; then
+	starved
+	result $? "$starving"
+else
+	result 0 "$starving # SKIP no /proc/self/fail-nth"
+fi
 extreme_values_load
 result $? "parameters may be 0 or as large as they get"
 written_values
