@@ -19,7 +19,8 @@ static int timeout_get(struct timespec64 *ts,
 {
 	s64 sec, nsec;
 
-	if (!user_read_access_begin(timeout, sizeof(*timeout)))
+	if (should_fail_usercopy() ||
+	    !user_read_access_begin(timeout, sizeof(*timeout)))
 		return -EFAULT;
 	unsafe_get_user(sec, &timeout->tv_sec, fault);
 	unsafe_get_user(nsec, &timeout->tv_nsec, fault);
@@ -103,7 +104,8 @@ static int changes_get(struct kq_event *kev, int n,
 	int i = 0;
 
 	might_fault();
-	if (!user_read_access_begin(changelist, n * sizeof(*changelist)))
+	if (should_fail_usercopy() ||
+	    !user_read_access_begin(changelist, n * sizeof(*changelist)))
 		return -EFAULT;
 	while (i < n && kq_get_event(&kev[i], &changelist[i]))
 		i++;

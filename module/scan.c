@@ -259,6 +259,8 @@ static bool scan_copy(const struct kq_event *ev, struct kq_event __user *to)
 {
 	bool copied = false;
 
+	if (should_fail_usercopy())
+		return false;
 	pagefault_disable();
 	if (user_write_access_begin(to, sizeof(*to))) {
 		copied = kq_put_event(ev, to);

@@ -4,6 +4,7 @@
 #define _KQUEUE_COMPAT_UACCESS_H
 
 #include <linux/build_bug.h>
+#include <linux/fault-inject-usercopy.h>
 #include <linux/pagemap.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
