@@ -261,7 +261,7 @@ static int write_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 
 	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
 		return 0;
-	/* As in BSD the next acknowledgement is an event, full or not. */
+	/* As in BSD what is acknowledged next is an event, full or not. */
 	if (kn->kn_object == OBJECT_TCP && kn->kn_flags & EV_CLEAR) {
 		ask_for_room(sk);
 		ev->data = knote_room(kn);
