@@ -43,6 +43,7 @@
  * @watch: the inner queue's lock: in its list of watchers
  * @wait: place among the pollers of the inner queue
  * @seen: the outer queue's lock: inner->seq when it was last reported
+ * @walked: the walk that came through it last (walk_lock)
  * @rcu: to free it where one must not sleep
  */
 struct nested {
@@ -52,6 +53,7 @@ struct nested {
 	struct list_head	watch;
 	wait_queue_entry_t	wait;
 	unsigned long		seen;
+	u64			walked;
 	struct rcu_head		rcu;
 };
 
@@ -83,10 +85,14 @@ static void walk_visit(struct kqueue *kq, struct list_head *walk)
 	list_add_tail(&kq->walk, walk);
 }
 
-/* Whether news on a watch is news for a queue of this walk. */
+/*
+ * Whether news on a watch is news for a queue of this walk: it was when the walk
+ * came by.  Who asks later may find that the news has got there by itself, and is
+ * on its way outwards from there.
+ */
 static bool walk_counts(const struct nested *nd)
 {
-	return nd->kn->kn_kq->visited == walk_id && nested_counts(nd);
+	return nd->walked == walk_id;
 }
 
 static void walk_mark(struct kqueue *kq, struct list_head *spread)
@@ -112,9 +118,12 @@ static void walk_queues(struct kqueue *kq, struct list_head *walk)
 	walk_visit(kq, walk);
 	list_for_each_entry(kq, walk, walk) {
 		raw_spin_lock_irqsave(&kq->lock, flags);
-		list_for_each_entry(nd, &kq->nested, link)
-			if (nested_counts(nd))
-				walk_visit(nd->inner, walk);
+		list_for_each_entry(nd, &kq->nested, link) {
+			if (!nested_counts(nd))
+				continue;
+			nd->walked = walk_id;
+			walk_visit(nd->inner, walk);
+		}
 		raw_spin_unlock_irqrestore(&kq->lock, flags);
 		cond_resched();
 	}
