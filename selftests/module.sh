@@ -6,7 +6,6 @@
 
 name=kqueue
 params=/sys/module/$name/parameters
-failslab=/sys/kernel/debug/failslab
 here=$(dirname -- "$0")
 user=$here/module_user
 ko=${KQUEUE_KO:-$(modinfo -n $name 2>/dev/null)}
@@ -139,17 +138,6 @@ bad_values_do_not_load()
 	"$user" absent
 }
 
-# An allocation fails, each in turn: it is not loaded and leaves nothing, or it
-# does without.
-starved()
-{
-	unload && echo N >$failslab/ignore-gfp-wait || return
-	KQUEUE_KO=$ko "$user" starved
-	set -- $?
-	echo Y >$failslab/ignore-gfp-wait
-	[ "$1" -eq 0 ] && "$user" absent && load && "$user" once
-}
-
 # A limit of 0 or 1 does not let a queue be used; any larger one does.
 limited_by()
 {
@@ -205,7 +193,7 @@ trap finish EXIT
 trap 'exit 143' HUP INT TERM
 echo "$mark" >/dev/kmsg
 echo "TAP version 13"
-echo "1..9"
+echo "1..8"
 fresh_load_has_defaults
 result $? "a fresh load has the documented defaults"
 without_module_absent
@@ -216,13 +204,6 @@ often
 result $? "insmod, use, rmmod $rounds times while programs run"
 bad_values_do_not_load
 result $? "parameters that are no numbers keep the module out"
-starving="without memory it is not loaded, or does without"
-if [ -e /proc/self/fail-nth ]; then
-	starved
-	result $? "$starving"
-else
-	result 0 "$starving # SKIP no /proc/self/fail-nth"
-fi
 extreme_values_load
 result $? "parameters may be 0 or as large as they get"
 written_values

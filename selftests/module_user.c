@@ -7,8 +7,6 @@
  *	hold	open a queue, say "ready", use it again after the end of stdin
  *	visit	for ever: use a queue whenever there is a module
  *	churn	for ever: open, close, dup2 and fork, and know nothing of queues
- *	starved	load $KQUEUE_KO again and again, and each time another one of all
- *		allocations fails, until there is none left to fail
  *
  * The status is 0 if all was as it should be.
  */
@@ -120,43 +118,6 @@ static int churn(void)
 	}
 }
 
-/* Have the n-th allocation from now on fail, none for 0.  0 when it did. */
-static int fail_nth(int file, int n)
-{
-	char text[16];
-	ssize_t len = pread(file, text, sizeof(text) - 1, 0);
-	int left;
-
-	text[len < 0 ? 0 : len] = '\0';
-	left = atoi(text);
-	len = sprintf(text, "%d", n);
-	return pwrite(file, text, len, 0) == len ? left : -1;
-}
-
-static int starved(void)
-{
-	const char *ko = getenv("KQUEUE_KO");
-	int fd, n, error, left = 0;
-	int file = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
-
-	for (n = 1; !left; n++) {
-		fd = open(ko, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || fail_nth(file, n))
-			return failed(ko);
-		error = syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
-		left = fail_nth(file, 0);
-		close(fd);
-		if (error && error != ENOMEM)
-			return failed("finit_module");
-		if (!error && (once() || syscall(SYS_delete_module, "kqueue", 0)))
-			return failed("delete_module");
-		if (error && left)
-			return failed("finit_module without a failure");
-	}
-	printf("# %d allocations\n", n - 2);
-	return left < 0;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -164,13 +125,13 @@ int main(int argc, char **argv)
 		int (*run)(void);
 	} mode[] = {
 		{ "once", once }, { "absent", absent }, { "hold", hold },
-		{ "visit", visit }, { "churn", churn }, { "starved", starved },
+		{ "visit", visit }, { "churn", churn },
 	};
 	unsigned int i;
 
 	for (i = 0; argc == 2 && i < ARRAY_SIZE(mode); i++)
 		if (!strcmp(argv[1], mode[i].name))
 			return mode[i].run();
-	fprintf(stderr, "usage: %s once|absent|hold|visit|churn|starved\n", argv[0]);
+	fprintf(stderr, "usage: %s once|absent|hold|visit|churn\n", argv[0]);
 	return 2;
 }
