@@ -70,6 +70,23 @@ static inline int kq_pending(int kq)
 	return kq_poll(kq, ev, 64);
 }
 
+/* The number that a queue of this process has in fdinfo, traces and kqstat. */
+static inline unsigned long long kq_queue_id(int kq)
+{
+	unsigned long long id = 0;
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", kq);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "queue: id:%llu", &id) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return id;
+}
+
 /* A listening TCP socket on loopback; its address goes to *sin. */
 static inline int kq_tcp_listen(struct sockaddr_in *sin)
 {

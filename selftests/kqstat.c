@@ -115,29 +115,12 @@ static int has_line(const char *format, ...)
 	return 0;
 }
 
-/* The number of a queue, as fdinfo has it. */
-static unsigned long long queue_id(int kq)
-{
-	unsigned long long id = 0;
-	char path[64], line[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", kq);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "queue: id:%llu", &id) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return id;
-}
-
 /* The line of a queue of this process; the process's name comes last. */
 static int has_queue(int kq, int knotes, int pending, int disabled,
 		     const char *waited, const char *name)
 {
 	return has_line("%7d %5d %6llu %7d %7d %8d %-11s %s", getpid(), kq,
-			queue_id(kq), knotes, pending, disabled, waited, name);
+			kq_queue_id(kq), knotes, pending, disabled, waited, name);
 }
 
 /* The line of a knote. */

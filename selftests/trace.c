@@ -33,23 +33,6 @@ static int put(const char *dir, const char *name, const char *value)
 	return !f || fputs(value, f) < 0 || fclose(f) ? -errno : 0;
 }
 
-/* The number of a queue of this process, which the traces have. */
-static unsigned long long queue_id(int kq)
-{
-	unsigned long long id = 0;
-	char path[64], line[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", kq);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "queue: id:%llu", &id) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return id;
-}
-
 FIXTURE_SETUP(trace)
 {
 	char filter[64];
@@ -60,7 +43,7 @@ FIXTURE_SETUP(trace)
 		SKIP(return, "no tracer in " TRACING);
 	self->kq = kqueue();
 	ASSERT_LE(0, self->kq);
-	self->id = queue_id(self->kq);
+	self->id = kq_queue_id(self->kq);
 	ASSERT_NE(0ULL, self->id);
 	snprintf(filter, sizeof(filter), "queue == %llu", self->id);
 	ASSERT_EQ(0, put(self->instance, "events/kqueue/filter", filter));
