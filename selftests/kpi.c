@@ -891,6 +891,26 @@ TEST_F(kpi, a_poll_that_blocks_hides_nothing)
 	EXPECT_EQ(kq_poll(self->kq, ev, 8), 1);
 }
 
+/* What fires while its knote is asked is another event, though this one clears. */
+TEST_F(kpi, a_wake_up_while_it_is_asked_is_not_lost)
+{
+	struct kevent ev;
+	pthread_t thread;
+
+	ASSERT_EQ(kq_add(self->kq, self->dev, EVFILT_READ, EV_CLEAR), 0);
+	ASSERT_EQ(kq_poll(self->kq, &ev, 1), 1);
+	ASSERT_EQ(kq_poll(self->kq, &ev, 1), 0);
+	ASSERT_EQ(kpi(self->dev, KPI_BLOCK, 1, 0), 0);
+	ASSERT_EQ(pthread_create(&thread, NULL, scan_once, &self->kq), 0);
+	ASSERT_EQ(wait_blocked(self->dev), 0);
+	/* Wakes whoever waits there, and the scan finds that it has to wait on. */
+	ASSERT_EQ(kpi(self->dev, KPI_BLOCK, 1, 0), 0);
+	ASSERT_EQ(kpi(self->dev, KPI_BLOCK, 0, 0), 0);
+	ASSERT_EQ(pthread_join(thread, NULL), 0);
+	EXPECT_EQ(kq_poll(self->kq, &ev, 1), 1);
+	EXPECT_EQ(kq_poll(self->kq, &ev, 1), 0);
+}
+
 /* Who is stuck there, or waits for who is, can be killed. */
 TEST_F(kpi, a_poll_that_blocks_can_be_killed)
 {
