@@ -4,7 +4,7 @@
 #define GENERATE_H
 
 #include "call.h"
-#include "random.h"
+#include "../random.h"
 
 /* Returns the number of calls, at most MAX_CALLS. */
 int generate(struct rng *rng, struct call *calls);

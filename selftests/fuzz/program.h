@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "acts.h"
-#include "random.h"
+#include "../random.h"
 
 #define MAX_STEPS	80
 

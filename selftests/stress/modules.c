@@ -202,7 +202,7 @@ static void be_visitor(struct rng rng)
 			visit(branch(&rng));
 			_exit(0);
 		}
-		draw(&rng);
+		rng_next(&rng);
 		waitpid(pid, NULL, 0);
 	}
 }

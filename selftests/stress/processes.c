@@ -460,7 +460,7 @@ static void one_batch(struct rng *rng, int kq)
 		victim[i].fd = syscall(SYS_pidfd_open, victim[i].pid, 0);
 		CHECK(victim[i].fd >= 0, "fork: %m");
 		did(FORK);
-		draw(rng);
+		rng_next(rng);
 	}
 	killer = branch(rng);
 	thread = spawn(kill_them, NULL);

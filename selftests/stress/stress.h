@@ -14,30 +14,12 @@
 #include <stdbool.h>
 
 #include "../kq_objects.h"
+#include "../random.h"
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define SEC		INT64_C(1000000000)
 
 /* What takes longer hangs: far more than a loaded, emulated machine needs. */
 #define PATIENCE	(120 * SEC)
-
-struct rng {
-	uint64_t state;
-};
-
-static inline uint64_t draw(struct rng *rng)
-{
-	uint64_t z = rng->state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-static inline unsigned int below(struct rng *rng, unsigned int n)
-{
-	return draw(rng) % n;
-}
 
 static inline bool one_in(struct rng *rng, unsigned int n)
 {
@@ -50,7 +32,7 @@ static inline bool one_in(struct rng *rng, unsigned int n)
 /* A stream of numbers for each of those who draw at the same time. */
 static inline struct rng branch(struct rng *rng)
 {
-	return (struct rng){ draw(rng) };
+	return (struct rng){ rng_next(rng) };
 }
 
 static inline int64_t now(void)
