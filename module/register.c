@@ -179,10 +179,16 @@ static int filter_change(struct knote *kn, struct kq_event *kev)
 		if (!knote_orphaned(kn))
 			error = fops->f_touch(kn, kev, EVENT_REGISTER);
 		knlist_unlock(knl);
-	} else if (fops->f_change && !knote_orphaned(kn)) {
+	} else if (!knote_orphaned(kn)) {
 		error = fops->f_change(kn, kev);
 	}
 	return filter_error(error);
+}
+
+/* Whether a filter has no say: a change is made when its knote is claimed. */
+static bool filter_agrees(const struct filterops *fops)
+{
+	return !filter_touches(fops) && !fops->f_change;
 }
 
 /* Change a knote that the caller has claimed. */
@@ -193,15 +199,17 @@ static int knote_modify(struct knote *kn, struct kq_event *kev)
 	bool disabled;
 	int error;
 
-	error = filter_change(kn, kev);
-	if (error) {
-		knote_settle(kn, 0);
-		return error;
+	if (!filter_agrees(kn->kn_fop)) {
+		error = filter_change(kn, kev);
+		if (error) {
+			knote_settle(kn, 0);
+			return error;
+		}
+		raw_spin_lock_irqsave(&kq->lock, flags);
+		knote_change(kn, kev);
+		raw_spin_unlock_irqrestore(&kq->lock, flags);
 	}
-	raw_spin_lock_irqsave(&kq->lock, flags);
-	knote_change(kn, kev);
-	disabled = kn->kn_state & KN_DISABLED;
-	raw_spin_unlock_irqrestore(&kq->lock, flags);
+	disabled = READ_ONCE(kn->kn_state) & KN_DISABLED;
 	knote_settle(kn, !disabled && knote_ready(kn) ? KN_ACTIVE : 0);
 	return 0;
 }
@@ -247,9 +255,10 @@ static int ident_file_get(struct ident_file *f, struct kqueue *kq, u64 ident,
 }
 
 /*
- * Find the knote of a change and claim it; or publish @new, if there is one,
- * in its place.  Returns the knote, or an error.  The knote is claimed, but
- * for EV_DELETE it is killed, and the caller's to drop.
+ * Find the knote of a change, claim it and, unless its filter has a say, make the
+ * change; or publish @new, if there is one, in its place.  Returns the knote, or an
+ * error.  The knote is claimed, but for EV_DELETE it is killed, and the caller's to
+ * drop.
  */
 static struct knote *kqueue_claim(struct kqueue *kq, const struct kq_event *kev,
 				  struct hlist_head *bucket, struct file *fp,
@@ -280,6 +289,8 @@ again:
 	if (kn) {
 		if (kev->flags & EV_DELETE)
 			knote_kill(kn);
+		else if (filter_agrees(kn->kn_fop))
+			knote_change(kn, kev);
 		kn->kn_state |= KN_CLAIMED;
 	} else if (new) {
 		error = knote_publish(new, bucket);
