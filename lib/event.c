@@ -235,7 +235,8 @@ int kq_call(int kq, const struct kevent *changelist, int nchanges,
 		.timeout = (uintptr_t)timeout,
 		.nchanges = nchanges,
 		.nevents = nevents,
-		.flags = sizeof(uintptr_t) == sizeof(__u32) ? KQ_CALL_NARROW : 0,
+		.flags = KQ_CALL_RESUME |
+			 (sizeof(uintptr_t) == sizeof(__u32) ? KQ_CALL_NARROW : 0),
 	};
 	int n = ioctl(kq, KQ_IOC_KEVENT, &arg);
 

@@ -37,14 +37,22 @@ fault:
 	return -EFAULT;
 }
 
-static int deadline_get(struct kq_deadline *deadline, u64 timeout)
+static int deadline_get(struct kq_deadline *deadline,
+			const struct kq_kevent *call)
 {
 	struct timespec64 ts;
 
 	*deadline = (struct kq_deadline){ 0 };
-	if (!timeout)
+	if (call->flags & KQ_CALL_UNTIL) {
+		if (call->timeout > KTIME_MAX)
+			return -EINVAL;
+		deadline->at = call->timeout;
+		deadline->expires = &deadline->at;
 		return 0;
-	if (timeout_get(&ts, u64_to_user_ptr(timeout)))
+	}
+	if (!call->timeout)
+		return 0;
+	if (timeout_get(&ts, u64_to_user_ptr(call->timeout)))
 		return -EFAULT;
 	if (ts.tv_sec < 0 || (unsigned long)ts.tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
@@ -166,28 +174,49 @@ static int kqueue_change(struct kqueue *kq, const struct kq_kevent *call,
 	return 1;
 }
 
+/*
+ * A signal came while the call slept.  If no handler runs the kernel makes the
+ * call again: it is to wait on then, for what is left of its time.
+ */
+static int call_interrupted(struct kq_kevent *call,
+			    struct kq_kevent __user *arg,
+			    const struct kq_deadline *deadline)
+{
+	if (!(call->flags & KQ_CALL_RESUME))
+		return -EINTR;
+	call->nchanges = 0;
+	call->timeout = 0;
+	if (deadline->expires) {
+		call->flags |= KQ_CALL_UNTIL;
+		call->timeout = deadline->at;
+	}
+	return copy_to_user(arg, call, sizeof(*call)) ? -EINTR : -ERESTARTNOHAND;
+}
+
 /**
  * kqueue_kevent - kevent(2)
  * @kq: the queue
  * @call: its arguments
+ * @arg: where the caller has them
  *
  * Context: process, a thread of the queue's owner; may sleep.
  * Return: the number of entries stored, or a negative errno.
  */
-int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call)
+int kqueue_kevent(struct kqueue *kq, struct kq_kevent *call,
+		  struct kq_kevent __user *arg)
 {
 	struct kq_report report = {
 		.eventlist = u64_to_user_ptr(call->eventlist),
 		.room = call->nevents,
 	};
 	struct kq_deadline deadline;
-	int error;
+	int n, error;
 
 	if (call->nchanges < 0 || call->nevents < 0 || call->reserved ||
-	    call->flags & ~KQ_CALL_NARROW)
+	    call->flags & ~KQ_CALL_FLAGS)
 		return -EINVAL;
 	if (call->nevents) {
-		error = deadline_get(&deadline, call->timeout);
+		error = deadline_get(&deadline, call);
 		if (error)
 			return error;
 	}
@@ -198,5 +227,6 @@ int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call)
 	}
 	if (report.count || !call->nevents)
 		return report.count;
-	return kqueue_wait(kq, report.eventlist, call->nevents, &deadline);
+	n = kqueue_wait(kq, report.eventlist, call->nevents, &deadline);
+	return n == -EINTR ? call_interrupted(call, arg, &deadline) : n;
 }

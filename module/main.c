@@ -82,7 +82,7 @@ fault:
 	return -EFAULT;
 }
 
-static long ioctl_kevent(struct kqueue *kq, const void __user *arg)
+static long ioctl_kevent(struct kqueue *kq, void __user *arg)
 {
 	struct kq_kevent call __uninitialized;
 
@@ -90,7 +90,7 @@ static long ioctl_kevent(struct kqueue *kq, const void __user *arg)
 		return -EBADF;
 	if (call_get(&call, arg))
 		return -EFAULT;
-	return kqueue_kevent(kq, &call);
+	return kqueue_kevent(kq, &call, arg);
 }
 
 static long ioctl_epoch(struct kqueue *kq, __u64 __user *arg)

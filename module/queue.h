@@ -94,7 +94,8 @@ struct kqueue *kqueue_create(void);
 void kqueue_drain(struct kqueue *kq);
 void kqueue_put(struct kqueue *kq);
 
-int kqueue_kevent(struct kqueue *kq, const struct kq_kevent *call);
+int kqueue_kevent(struct kqueue *kq, struct kq_kevent *call,
+		  struct kq_kevent __user *arg);
 
 void kqueue_wake_sleeper(struct kqueue *kq);
 void kqueue_wake_all(struct kqueue *kq);

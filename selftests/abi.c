@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 
 #define DEVICE		"/dev/kqueue"
@@ -49,6 +50,14 @@ static int call(int kq, const struct kq_kevent *kev)
 	int r = ioctl(kq, KQ_IOC_KEVENT, kev);
 
 	return r < 0 ? -errno : r;
+}
+
+static __u64 now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
 static int change(int kq, const struct kq_event *ev, int n)
@@ -197,7 +206,7 @@ TEST_F(abi, reserved_fields)
 	kev.reserved = 0;
 	for (bit = 0; bit < 32; bit++) {
 		kev.flags = 1U << bit;
-		if (!(kev.flags & KQ_CALL_NARROW))
+		if (!(kev.flags & KQ_CALL_FLAGS))
 			EXPECT_EQ(-EINVAL, call(self->kq, &kev));
 	}
 	EXPECT_EQ(-ENOENT, delete_user(self->kq, 1));
@@ -223,6 +232,78 @@ TEST_F(abi, narrow)
 	ASSERT_EQ(1, call(self->kq, &kev));
 	EXPECT_EQ(1, out.ident);
 	EXPECT_EQ(2, out.udata);
+}
+
+/* KQ_CALL_UNTIL: until a time, which may have passed. */
+TEST_F(abi, until)
+{
+	struct kq_event ev;
+	struct kq_kevent kev = {
+		.eventlist = addr(&ev), .nevents = 1, .flags = KQ_CALL_UNTIL,
+		.timeout = now() + 10000000,
+	};
+	const __u64 until = kev.timeout;
+
+	EXPECT_EQ(0, call(self->kq, &kev));
+	EXPECT_LE(until, now());
+	EXPECT_EQ(until, kev.timeout);
+	EXPECT_EQ(0, call(self->kq, &kev));
+	kev.timeout = 0;
+	EXPECT_EQ(0, call(self->kq, &kev));
+	kev.timeout = 1ULL << 63;
+	EXPECT_EQ(-EINVAL, call(self->kq, &kev));
+	kev.timeout = (1ULL << 63) - 1;
+	ASSERT_EQ(0, add_user(self->kq, 1, 0, NOTE_TRIGGER));
+	EXPECT_EQ(1, call(self->kq, &kev));
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * KQ_CALL_RESUME: a call that a signal interrupts is left as what there is still
+ * to wait for, and without it as it was.
+ */
+TEST_F(abi, resume)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 10000 };
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct __kernel_timespec hour = { .tv_sec = 3600 };
+	struct kq_event out, ev = {
+		.ident = 1, .filter = EVFILT_USER, .flags = EV_ADD | EV_CLEAR,
+	};
+	const struct kq_kevent kev = {
+		.changelist = addr(&ev), .nchanges = 1,
+		.eventlist = addr(&out), .nevents = 1,
+		.timeout = addr(&hour),
+	};
+	struct kq_kevent left = kev;
+	const __u64 begin = now();
+
+	ASSERT_EQ(0, sigaction(SIGALRM, &sa, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_EQ(-EINTR, call(self->kq, &left));
+	EXPECT_EQ(0, memcmp(&kev, &left, sizeof(left)));
+
+	left.flags = KQ_CALL_RESUME;
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_EQ(-EINTR, call(self->kq, &left));
+	EXPECT_EQ(0, left.nchanges);
+	EXPECT_EQ(KQ_CALL_RESUME | KQ_CALL_UNTIL, left.flags);
+	EXPECT_LE(begin + 3600 * 1000000000ULL, left.timeout);
+	EXPECT_GE(now() + 3600 * 1000000000ULL, left.timeout);
+	EXPECT_EQ(kev.eventlist, left.eventlist);
+	EXPECT_EQ(1, left.nevents);
+
+	left = kev;
+	left.flags = KQ_CALL_RESUME;
+	left.timeout = 0;
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_EQ(-EINTR, call(self->kq, &left));
+	EXPECT_EQ(KQ_CALL_RESUME, left.flags);
+	EXPECT_EQ(0, left.timeout);
 }
 
 /*

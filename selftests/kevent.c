@@ -768,6 +768,57 @@ TEST_F(kevent, signal_ahead_of_the_timeout)
 	EXPECT_EQ(1, caught);
 }
 
+/*
+ * To be stopped and go on is no signal to handle: the sleep goes on, until the
+ * same time, and no change is made twice.
+ */
+TEST_F(kevent, a_stop_does_not_end_the_sleep)
+{
+	static const struct timespec soon = { .tv_nsec = 200000000 };
+	static const struct timespec *const timeouts[] = { NULL, &soon };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(timeouts); i++) {
+		int status, out[2];
+		char byte = 0;
+		pid_t pid;
+
+		ASSERT_EQ(0, pipe(out));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			int kq = kqueue();
+			struct kevent kev;
+			int64_t begin;
+
+			if (kq_add(kq, out[0], EVFILT_READ, 0) ||
+			    kq_add(kq, 1, EVFILT_USER, 0))
+				_exit(1);
+			/* A second time it would be ENOENT. */
+			EV_SET(&kev, 1, EVFILT_USER, EV_DELETE, 0, 0, NULL);
+			begin = kq_now(CLOCK_MONOTONIC);
+			if (kevent(kq, &kev, 1, &kev, 1, timeouts[i]) != !timeouts[i])
+				_exit(2);
+			if (!timeouts[i])
+				_exit(kev.data == 1 ? 0 : 3);
+			_exit(kq_now(CLOCK_MONOTONIC) - begin >= 200000000 ? 0 : 4);
+		}
+		EXPECT_EQ(0, kq_until_in_kevent(pid));
+		ASSERT_EQ(0, kill(pid, SIGSTOP));
+		ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+		ASSERT_TRUE(WIFSTOPPED(status));
+		ASSERT_EQ(0, kill(pid, SIGCONT));
+		if (!timeouts[i]) {
+			EXPECT_EQ(0, kq_until_in_kevent(pid));
+			EXPECT_EQ(1, write(out[1], &byte, 1));
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status);
+		close(out[0]);
+		close(out[1]);
+	}
+}
+
 /* A signal that is blocked or ignored doesn't end the sleep. */
 TEST_F(kevent, ignored_signals_do_not_end_the_sleep)
 {

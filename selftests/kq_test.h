@@ -244,7 +244,7 @@ static inline int kq_trigger(int kq, uintptr_t ident)
 			 NULL);
 }
 
-/* Wait until a thread of this process sleeps inside kevent().  0 when it does. */
+/* Wait until a thread sleeps inside kevent().  0 when it does. */
 static inline int kq_until_in_kevent(pid_t tid)
 {
 	int64_t end = kq_now(CLOCK_MONOTONIC) + KQ_PATIENCE * INT64_C(1000000000);
@@ -252,7 +252,7 @@ static inline int kq_until_in_kevent(pid_t tid)
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
 	while (kq_now(CLOCK_MONOTONIC) < end) {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)

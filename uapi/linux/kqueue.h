@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 /* What KQ_IOC_VERSION answers.  It grows when something is added. */
-#define KQ_ABI_VERSION		2
+#define KQ_ABI_VERSION		3
 
 /**
  * struct kq_event - one change, or one event
@@ -61,6 +61,18 @@ struct kq_kevent {
  * program's struct kevent has padding there.
  */
 #define KQ_CALL_NARROW		0x1
+
+/*
+ * The structure may be written.  Where a signal comes and no handler runs, since
+ * the process was stopped and goes on, or a debugger came, the call goes on: the
+ * kernel has put what is left of it there.  Without this it is EINTR.
+ */
+#define KQ_CALL_RESUME		0x2
+
+/* Timeout is no address, but a time of CLOCK_MONOTONIC, in nanoseconds. */
+#define KQ_CALL_UNTIL		0x4
+
+#define KQ_CALL_FLAGS		(KQ_CALL_NARROW | KQ_CALL_RESUME | KQ_CALL_UNTIL)
 
 #define KQ_IOC_MAGIC		'J'
 
