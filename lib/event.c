@@ -5,7 +5,8 @@
  * kevent() is one ioctl: struct kevent is laid out as the kernel's struct
  * kq_event, so the program's own arrays go to the kernel as they stand.  It
  * waits for no lock, which makes it safe in a signal handler and under
- * asynchronous cancellation.  It is no cancellation point.
+ * asynchronous cancellation.  As in BSD it is a cancellation point where it may
+ * return events.
  *
  * A queue is not inherited by fork.  The kernel sees to it that a child's copy
  * is of no use; the library remembers the numbers of its queues and closes them
@@ -29,6 +30,12 @@
 
 #include <linux/kqueue.h>
 #include <linux/time_types.h>
+
+#if defined(__GLIBC__) && __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#else
+#define __libc_single_threaded	0
+#endif
 
 #include "call.h"
 
@@ -226,6 +233,19 @@ static int failed(int kq)
 	return -1;
 }
 
+/* No function that is a cancellation point makes any system call that one likes. */
+static int call(int kq, struct kq_kevent *arg)
+{
+	int n, type;
+
+	if (arg->nevents <= 0 || __libc_single_threaded)
+		return ioctl(kq, KQ_IOC_KEVENT, arg);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	n = ioctl(kq, KQ_IOC_KEVENT, arg);
+	pthread_setcanceltype(type, NULL);
+	return n;
+}
+
 int kq_call(int kq, const struct kevent *changelist, int nchanges,
 	    struct kevent *eventlist, int nevents, const void *timeout)
 {
@@ -238,7 +258,7 @@ int kq_call(int kq, const struct kevent *changelist, int nchanges,
 		.flags = KQ_CALL_RESUME |
 			 (sizeof(uintptr_t) == sizeof(__u32) ? KQ_CALL_NARROW : 0),
 	};
-	int n = ioctl(kq, KQ_IOC_KEVENT, &arg);
+	int n = call(kq, &arg);
 
 	return n >= 0 ? n : failed(kq);
 }

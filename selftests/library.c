@@ -415,4 +415,59 @@ TEST(no_queue_slips_into_a_child_of_a_busy_program)
 	}
 }
 
+/* A cancelled thread leaves a kevent() that may return events, and no other. */
+static void *sleeper(void *arg)
+{
+	struct kevent ev;
+
+	kevent(*(int *)arg, NULL, 0, &ev, 1, NULL);
+	return NULL;
+}
+
+static void *changer(void *arg)
+{
+	static const struct timespec no_time;
+	struct kevent ev;
+	int ret, state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pthread_cancel(pthread_self());
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+	EV_SET(&ev, 1, EVFILT_USER, EV_ADD, 0, 0, NULL);
+	ret = kevent(*(int *)arg, &ev, 1, NULL, 0, NULL);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	if (ret == 0)
+		kq_trigger(*(int *)arg, 1);
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+	kevent(*(int *)arg, NULL, 0, &ev, 1, &no_time);
+	return NULL;
+}
+
+TEST(kevent_is_a_cancellation_point)
+{
+	int kq = kqueue();
+	struct kq_waiter w = { .kq = kq };
+	pthread_t thread;
+	struct kevent ev;
+	void *result;
+
+	ASSERT_EQ(0, kq_waiter_start(&w));
+	ASSERT_EQ(0, pthread_cancel(w.thread));
+	ASSERT_EQ(0, pthread_join(w.thread, &result));
+	EXPECT_EQ(PTHREAD_CANCELED, result);
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, sleeper, &kq));
+	ASSERT_EQ(0, pthread_cancel(thread));
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	EXPECT_EQ(PTHREAD_CANCELED, result);
+
+	/* The event of one that was to be cancelled before it called is there. */
+	ASSERT_EQ(0, pthread_create(&thread, NULL, changer, &kq));
+	ASSERT_EQ(0, pthread_join(thread, &result));
+	EXPECT_EQ(PTHREAD_CANCELED, result);
+	EXPECT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(1, ev.ident);
+	close(kq);
+}
+
 TEST_HARNESS_MAIN
