@@ -13,7 +13,6 @@
  * not to block is asked, never FUSE or CUSE.
  */
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <linux/major.h>
 #include <linux/pipe_fs_i.h>
 #include <net/sock.h>
@@ -23,6 +22,7 @@
 
 #include "amount.h"
 #include "compat/fdtable.h"
+#include "compat/magic.h"
 #include "compat/uaccess.h"
 #include "compat/unix.h"
 
@@ -51,6 +51,16 @@ static bool is_tty(const struct inode *inode)
 	       (major == TTY_MAJOR || major == TTYAUX_MAJOR ||
 		(major >= UNIX98_PTY_MASTER_MAJOR &&
 		 major < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT));
+}
+
+/*
+ * Whether what is no pipe, socket or device knows when it is ready: a message
+ * queue, trace_pipe, /proc/kmsg.  FUSE asks somebody, who as a rule does not know.
+ */
+static bool is_polled(const struct file *file)
+{
+	return file->f_op->poll &&
+	       file_inode(file)->i_sb->s_magic != FUSE_SUPER_MAGIC;
 }
 
 /* What a file without an inode of its own is, by its name. */
@@ -89,8 +99,9 @@ enum kq_object amount_object(struct file *file)
 	case S_IFIFO:
 		return OBJECT_PIPE;
 	case S_IFDIR:
-	case S_IFREG:
 		return OBJECT_INODE;
+	case S_IFREG:
+		return is_polled(file) ? OBJECT_OTHER : OBJECT_INODE;
 	}
 	return is_tty(inode) ? OBJECT_FIONREAD : anonymous_object(file);
 }

@@ -20,7 +20,7 @@ enum kq_object {
 	OBJECT_SOCKET,		/* of any other family */
 	OBJECT_PIPE,
 	OBJECT_FIONREAD,	/* tty, inotify: the file's own FIONREAD */
-	OBJECT_INODE,		/* directory, regular file: always ready */
+	OBJECT_INODE,		/* directory, plain file: always ready */
 };
 
 enum kq_object amount_object(struct file *file);

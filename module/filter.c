@@ -4,6 +4,7 @@
  */
 #include <linux/fs.h>
 
+#include "amount.h"
 #include "filter.h"
 #include "knote.h"
 
@@ -19,7 +20,8 @@ static int descriptor_attach(struct knote *kn)
 		if (kn->kn_filter != EVFILT_READ)
 			return -EINVAL;
 		kn->kn_fop = &queue_filtops;
-	} else if (S_ISREG(mode) && kn->kn_filter == EVFILT_READ) {
+	} else if (S_ISREG(mode) && kn->kn_filter == EVFILT_READ &&
+		   amount_object(kn->kn_fp) == OBJECT_INODE) {
 		kn->kn_fop = &vnode_read_filtops;
 	} else {
 		kn->kn_fop = &file_filtops;

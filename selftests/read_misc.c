@@ -6,6 +6,7 @@
 #include "kselftest_harness.h"
 
 #include <limits.h>
+#include <mqueue.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -136,6 +137,44 @@ TEST(dev_null_is_always_ready)
 	ASSERT_EQ(0, kq_change(kq, fd, EVFILT_READ, EV_DELETE, 0, 0, NULL));
 	ASSERT_EQ(0, kq_add(kq, fd, EVFILT_WRITE, 0));
 	KQ_EXPECT_EVENT(kq, fd, EVFILT_WRITE, 0, 0, 1);
+}
+
+/* A message queue: data 1 while there are messages, and while there is room */
+TEST(message_queue)
+{
+	struct mq_attr attr = { .mq_maxmsg = 2, .mq_msgsize = 8 };
+	int kq = kqueue();
+	char buf[8];
+	mqd_t mq;
+
+	mq = mq_open("/kq-misc", O_RDWR | O_CREAT | O_EXCL, 0600, &attr);
+	ASSERT_NE((mqd_t)-1, mq);
+	mq_unlink("/kq-misc");
+	ASSERT_EQ(0, kq_add(kq, mq, EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, mq_send(mq, "a", 1, 0));
+	KQ_EXPECT_EVENT(kq, mq, EVFILT_READ, 0, 0, 1);
+	KQ_EXPECT_EVENT(kq, mq, EVFILT_READ, 0, 0, 1);
+	ASSERT_EQ(1, mq_receive(mq, buf, sizeof(buf), NULL));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, kq_change(kq, mq, EVFILT_READ, EV_DELETE, 0, 0, NULL));
+
+	ASSERT_EQ(0, kq_add(kq, mq, EVFILT_WRITE, 0));
+	KQ_EXPECT_EVENT(kq, mq, EVFILT_WRITE, 0, 0, 1);
+	ASSERT_EQ(0, mq_send(mq, "a", 1, 0));
+	ASSERT_EQ(0, mq_send(mq, "b", 1, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(1, mq_receive(mq, buf, sizeof(buf), NULL));
+	KQ_EXPECT_EVENT(kq, mq, EVFILT_WRITE, 0, 0, 1);
+}
+
+/* A file of /proc that can be polled: when it says so, whatever its size */
+TEST(polled_file)
+{
+	int kq = kqueue(), fd = open("/proc/self/mounts", O_RDONLY);
+
+	ASSERT_EQ(0, kq_add(kq, fd, EVFILT_READ, 0));
+	KQ_EXPECT_EVENT(kq, fd, EVFILT_READ, 0, 0, 1);
 }
 
 /* inotify: the bytes that the file's own FIONREAD tells */
