@@ -13,6 +13,7 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <net/sock.h>
+#include <net/tcp.h>
 #include <net/tcp_states.h>
 
 #include "amount.h"
@@ -153,6 +154,7 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 {
 	struct sock *sk = amount_sock(kn->kn_fp);
 	int error = READ_ONCE(sk->sk_err);
+	int state = READ_ONCE(sk->sk_state);
 	int lowat = READ_ONCE(sk->sk_rcvlowat);
 
 	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) {
@@ -163,8 +165,16 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	if (error)
 		return 1;
 	/* What a listener counts are no bytes: it has no mark. */
-	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+	if (state == TCP_LISTEN) {
+		kn->kn_status |= KN_NOTED;
 		return !!(mask & READ_EVENTS);
+	}
+	/* One that was shut down is as if it had never been one. */
+	if (state == TCP_CLOSE && kn->kn_status & KN_NOTED) {
+		ev->flags |= EV_EOF;
+		ev->fflags = ECONNABORTED;
+		return 1;
+	}
 	if (has_lowat(kn))
 		return ev->data >= kn->kn_sdata;
 	return mask & READ_EVENTS && (lowat <= 1 || ev->data >= lowat);
@@ -254,15 +264,51 @@ static s64 knote_unsent(struct knote *kn)
 	return amount_unsent(kn->kn_fp, kn->kn_object);
 }
 
-static int write_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
+/* Whether there is room, and with NOTE_LOWAT so much of it. */
+static int write_room(struct knote *kn, __poll_t mask, struct kq_event *ev)
 {
+	if (!has_lowat(kn))
+		return !!(mask & WRITE_EVENTS);
+	ev->data = room_or_wake(kn, knote_room, kn->kn_sdata, false);
+	return ev->data >= kn->kn_sdata;
+}
+
+/*
+ * WRITE with EV_CLEAR on a connection.  As in BSD what is acknowledged is an event,
+ * full or not.  TCP tells of any segment then, so what was @acked is remembered
+ * when it is told.  A change to the knote, which has no slot, makes it new.
+ */
+static int write_acked(struct knote *kn, u32 acked, bool ready, void __user *slot)
+{
+	if (!ready || !slot) {
+		kn->kn_status &= ~KN_NOTED;
+		return ready;
+	}
+	if (kn->kn_status & KN_NOTED && kn->kn_acked == acked)
+		return 0;
+	kn->kn_status |= KN_NOTED;
+	kn->kn_acked = acked;
+	return 1;
+}
+
+/* It was not told after all. */
+static void tcp_write_undo(struct knote *kn, const struct kq_event *kev)
+{
+	kn->kn_status &= ~KN_NOTED;
+}
+
+static int write_socket(struct knote *kn, __poll_t mask, struct kq_event *ev,
+			void __user *slot)
+{
+	bool clear = kn->kn_object == OBJECT_TCP && kn->kn_flags & EV_CLEAR;
 	struct sock *sk = amount_sock(kn->kn_fp);
-	int error = READ_ONCE(sk->sk_err);
+	int ready, error = READ_ONCE(sk->sk_err);
+	u32 acked = 0;
 
 	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
 		return 0;
-	/* As in BSD what is acknowledged next is an event, full or not. */
-	if (kn->kn_object == OBJECT_TCP && kn->kn_flags & EV_CLEAR) {
+	if (clear) {
+		acked = READ_ONCE(tcp_sk(sk)->snd_una);
 		ask_for_room(sk);
 		ev->data = knote_room(kn);
 	}
@@ -275,16 +321,15 @@ static int write_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 		return 1;
 	if (!write_connected(sk, kn->kn_object))
 		return 0;
-	if (!has_lowat(kn))
-		return !!(mask & WRITE_EVENTS);
-	ev->data = room_or_wake(kn, knote_room, kn->kn_sdata, false);
-	return ev->data >= kn->kn_sdata;
+	ready = write_room(kn, mask, ev);
+	return clear ? write_acked(kn, acked, ready, slot) : ready;
 }
 
-static int write_ready(struct knote *kn, __poll_t mask, struct kq_event *ev)
+static int write_ready(struct knote *kn, __poll_t mask, struct kq_event *ev,
+		       void __user *slot)
 {
 	if (amount_is_socket(kn->kn_object))
-		return write_socket(kn, mask, ev);
+		return write_socket(kn, mask, ev, slot);
 	if (kn->kn_object == OBJECT_PIPE) {
 		if (!(kn->kn_fp->f_mode & FMODE_WRITE))
 			return 0;
@@ -314,7 +359,7 @@ static int file_ready(struct knote *kn, __poll_t mask, struct kq_event *ev,
 		return error ?: read_ready(kn, mask, ev);
 	case EVFILT_WRITE:
 		ev->data = knote_room(kn);
-		return write_ready(kn, mask, ev);
+		return write_ready(kn, mask, ev, slot);
 	case EVFILT_EXCEPT:
 		ev->data = 1;
 		return kn->kn_sfflags & NOTE_OOB && mask & EXCEPT_EVENTS;
@@ -401,6 +446,14 @@ static int counter_read_sample(struct knote *kn, struct kq_event *ev,
 
 static const struct filterops file_noblock_filtops =
 	NOBLOCK_FILTOPS(file_sample);
+static const struct filterops tcp_write_filtops = {
+	.f_isfd		= 1,
+	.f_flags	= FILTER_NOBLOCK,
+	.f_detach	= file_detach,
+	.f_detach_try	= file_detach_try,
+	.f_sample	= file_sample,
+	.f_undo		= tcp_write_undo,
+};
 static const struct filterops tcp_read_filtops =
 	NOBLOCK_FILTOPS(tcp_read_sample);
 static const struct filterops unix_read_filtops =
@@ -434,6 +487,8 @@ static const struct filterops *object_filtops(const struct knote *kn)
 
 	if (kn->kn_filter == EVFILT_READ)
 		fops = read_filtops(kn->kn_object, kn->kn_fp);
+	else if (kn->kn_filter == EVFILT_WRITE && kn->kn_object == OBJECT_TCP)
+		fops = &tcp_write_filtops;
 	if (!fops && amount_never_blocks(kn->kn_object))
 		fops = &file_noblock_filtops;
 	return fops ?: &file_filtops;

@@ -466,6 +466,21 @@ TEST(tcp_listener_counts_connections)
 	backlog(_metadata, l, &sin, sizeof(sin));
 }
 
+/* shutdown() of a listener is its end; it may be one again */
+TEST(tcp_listener_is_shut_down)
+{
+	struct sockaddr_in sin;
+	int l = kq_tcp_listen(&sin), kq = kqueue();
+
+	ASSERT_EQ(0, kq_add(kq, l, EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, shutdown(l, SHUT_RD));
+	KQ_EXPECT_EVENT(kq, l, EVFILT_READ, EV_EOF, ECONNABORTED, 0);
+	KQ_EXPECT_EVENT(kq, l, EVFILT_READ, EV_EOF, ECONNABORTED, 0);
+	ASSERT_EQ(0, listen(l, 8));
+	EXPECT_EQ(0, kq_pending(kq));
+}
+
 TEST(unix_listener_counts_connections)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };

@@ -317,6 +317,40 @@ TEST(clear_tells_of_each_piece)
 	EXPECT_EQ(3, events_of_pieces(kq_udp_pair));
 }
 
+/*
+ * What comes in, and the end of it, is no room: with EV_CLEAR only what has left is
+ * an event, and a change to the knote.
+ */
+TEST(clear_tells_nothing_of_what_comes_in)
+{
+	int kq = kqueue(), sv[2], i;
+	struct kevent ev = { 0 };
+	char byte;
+
+	ASSERT_EQ(0, kq_tcp_pair(sv));
+	ASSERT_EQ(0, kq_add(kq, sv[0], EVFILT_WRITE, EV_CLEAR));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(1, write(sv[1], "x", 1));
+		ASSERT_EQ(1, read(sv[0], &byte, 1));
+		EXPECT_EQ(0, kq_pending(kq));
+	}
+	ASSERT_EQ(1, write(sv[0], "x", 1));
+	EXPECT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(EV_CLEAR, ev.flags);
+	ASSERT_EQ(1, read(sv[1], &byte, 1));
+	ASSERT_EQ(0, shutdown(sv[1], SHUT_WR));
+	ASSERT_EQ(0, read(sv[0], &byte, 1));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, kq_add(kq, sv[0], EVFILT_WRITE, EV_CLEAR));
+	EXPECT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, kq_change(kq, sv[0], EVFILT_WRITE, EV_DISABLE, 0, 0, NULL));
+	ASSERT_EQ(0, kq_change(kq, sv[0], EVFILT_WRITE, EV_ENABLE, 0, 0, NULL));
+	EXPECT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(0, kq_pending(kq));
+}
+
 /* A UDP socket has room, and needs no connection */
 TEST(udp_is_ready)
 {

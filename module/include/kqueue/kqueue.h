@@ -168,7 +168,8 @@ struct knote {
 		struct llist_node	kn_reap;	/* gone: the worker's */
 		struct rcu_head		kn_rcu;		/* gone, detached */
 	};
-	unsigned short		kn_status;	/* c, l: KN_DETACHED */
+	u8			kn_status;	/* c, l: KN_DETACHED, KN_NOTED */
+	u8			kn_object;	/* f: what the file is */
 	unsigned short		kn_state;	/* q: KN_*, but that */
 	u32			kn_sfflags;	/* q: fflags as asked */
 	s64			kn_sdata;	/* q: data as asked */
@@ -185,7 +186,7 @@ struct knote {
 		struct {
 			struct knote_wait	kn_wait;
 			__poll_t		kn_events;	/* asked of ->poll */
-			u8			kn_object;
+			u32			kn_acked;	/* when it told */
 		};
 		struct {
 			struct hlist_node	kn_node;
@@ -203,6 +204,7 @@ struct knote {
 
 /* In kn_status. */
 #define KN_DETACHED	0x08	/* ->f_detach has nothing to do */
+#define KN_NOTED	0x10	/* the filter has seen what it needs to know later */
 
 /* In kn_state, which is none of a filter's business. */
 #define KN_ACTIVE	0x01	/* has fired; evaluation tells what is true */
