@@ -412,7 +412,7 @@ static int watch_find(struct proc_watch *watch, u64 ident, u32 notes)
 	watch->hidden = error;
 	if (!(notes & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK)))
 		error = 0;
-	if (task->flags & PF_KTHREAD)
+	if (READ_ONCE(task->flags) & PF_KTHREAD)
 		error = -ESRCH;
 	put_task_struct(task);
 	if (!error && !(notes & NOTE_EXIT) && process_exited(watch->pid, &status))

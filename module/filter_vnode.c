@@ -110,7 +110,7 @@ static struct kmem_cache *mark_cache;
 static u32 link_notes(struct watch *watch)
 {
 	unsigned int was = watch->nlink;
-	unsigned int is = watch->inode->i_nlink;
+	unsigned int is = READ_ONCE(watch->inode->i_nlink);
 
 	if (S_ISDIR(watch->inode->i_mode))
 		return NOTE_DELETE;

@@ -171,7 +171,7 @@ struct knlist *knlist_lock(struct knote *kn)
 {
 	struct knlist *knl;
 
-	if (!(READ_ONCE(kn->kn_state) & KN_LISTED))
+	if (!knote_state(kn, KN_LISTED))
 		return NULL;
 	knl = kn->kn_knlist;
 	knl->kl_lock(knl->kl_lockarg);
@@ -224,7 +224,7 @@ void knlist_leave(struct knote *kn)
 	struct kqueue *kq = kn->kn_kq;
 	unsigned long flags;
 
-	if (!(READ_ONCE(kn->kn_state) & KN_LISTED))
+	if (!knote_state(kn, KN_LISTED))
 		return;
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	unlist(kn);

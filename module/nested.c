@@ -71,8 +71,7 @@ static bool nested_news(const struct nested *nd)
 /* Whether news on a watch would make the outer queue ready. */
 static bool nested_counts(const struct nested *nd)
 {
-	return !(READ_ONCE(nd->kn->kn_state) &
-		 (KN_QUEUED | KN_DISABLED | KN_DYING));
+	return !knote_state(nd->kn, KN_QUEUED | KN_DISABLED | KN_DYING);
 }
 
 static void walk_visit(struct kqueue *kq, struct list_head *walk)

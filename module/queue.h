@@ -86,6 +86,9 @@ struct kqueue {
 	bool			ahead;
 };
 
+/* Add to a count under the queue's lock; others may look at it without. */
+#define kq_count(count, n)	WRITE_ONCE(count, (count) + (n))
+
 extern struct workqueue_struct *kqueue_wq;
 
 int kqueue_init(void);
@@ -99,6 +102,16 @@ int kqueue_kevent(struct kqueue *kq, struct kq_kevent *call,
 
 void kqueue_wake_sleeper(struct kqueue *kq);
 void kqueue_wake_all(struct kqueue *kq);
+
+/*
+ * Some bits of a knote's state, without the queue's lock, which whoever changes any
+ * of them holds: bits that only the caller changes, who has claimed it, or that the
+ * caller takes for what they were.
+ */
+static inline unsigned int knote_state(const struct knote *kn, unsigned int bits)
+{
+	return data_race(READ_ONCE(kn->kn_state)) & bits;
+}
 
 /* Whether the caller's descriptor table owns the queue. */
 static inline bool kqueue_owned(const struct kqueue *kq)

@@ -54,7 +54,7 @@ static void knote_settle(struct knote *kn, unsigned int state)
 	if (likely((kn->kn_state & ~KN_SAMPLED) == KN_CLAIMED)) {
 		/* Nothing happened meanwhile. */
 		kn->kn_state &= ~KN_CLAIMED;
-		kq->claim_seq++;
+		kq_count(kq->claim_seq, 1);
 	} else {
 		dead = knote_unclaim(kn);
 	}
@@ -122,7 +122,7 @@ static int knote_attach(struct knote *kn, struct task_struct *td, bool shared)
 		/* It has done so when it attached. */
 		if (kn->kn_fop->f_flags & FILTER_NOBLOCK)
 			state = KN_SAMPLED;
-	} else if (!(READ_ONCE(kn->kn_state) & KN_DISABLED) && knote_ready(kn)) {
+	} else if (!knote_state(kn, KN_DISABLED) && knote_ready(kn)) {
 		state = KN_ACTIVE;
 	}
 	knote_settle(kn, state);
@@ -209,7 +209,7 @@ static int knote_modify(struct knote *kn, struct kq_event *kev)
 		knote_change(kn, kev);
 		raw_spin_unlock_irqrestore(&kq->lock, flags);
 	}
-	disabled = READ_ONCE(kn->kn_state) & KN_DISABLED;
+	disabled = knote_state(kn, KN_DISABLED);
 	knote_settle(kn, !disabled && knote_ready(kn) ? KN_ACTIVE : 0);
 	return 0;
 }

@@ -168,7 +168,7 @@ static bool scan_take(struct kq_scan *s)
 				continue;
 			/* Somebody changes it, and will put it back. */
 			list_del_init(pos);
-			s->kq->listed--;
+			kq_count(s->kq->listed, -1);
 			continue;
 		}
 		together = kn->kn_state & KN_SAMPLED;
@@ -191,7 +191,7 @@ static bool scan_take(struct kq_scan *s)
 	s->n = n;
 	if (!n)
 		return false;
-	s->kq->listed -= n;
+	kq_count(s->kq->listed, -n);
 	s->brief = alone ? 0 : n;
 	s->kq->brief += s->brief;
 	list_bulk_move_tail(&s->taken, first, last);
@@ -223,7 +223,7 @@ static const struct kq_event *scan_ask(struct knote *kn,
 	if (ready < 0)
 		return TO_ASK;
 	if (!ready) {
-		if (!(READ_ONCE(kn->kn_state) & KN_FORCED))
+		if (!knote_state(kn, KN_FORCED))
 			return NULL;
 		/* It is delivered all the same, with nothing to tell. */
 		kn->kn_flags &= ~EV_EOF;
@@ -354,7 +354,7 @@ static void knote_restore(struct knote *kn, const struct kq_event *ev)
 	}
 	kn->kn_state |= KN_ACTIVE;
 	list_move(&kn->kn_tqe, &kq->ready);
-	kq->listed++;
+	kq_count(kq->listed, 1);
 }
 
 /* Let go of a knote of the batch. */
@@ -406,7 +406,7 @@ static void scan_settle_one(struct kq_scan *s, struct knote *kn,
 			knote_idle(kn);
 	}
 	if (!list_empty(&kn->kn_tqe))
-		s->kq->listed++;
+		kq_count(s->kq->listed, 1);
 	scan_unclaim(s, kn);
 }
 
@@ -437,13 +437,13 @@ static void scan_settle(struct kq_scan *s)
 			scan_settle_one(s, kn, s->ev[i]);
 		}
 	}
-	kq->listed += stay;
+	kq_count(kq->listed, stay);
 	if (rest) {
-		kq->count -= rest;
+		kq_count(kq->count, -rest);
 		idle_update(kq);
 	}
 	kq->brief -= s->brief;
-	kq->claim_seq++;
+	kq_count(kq->claim_seq, 1);
 	if (end < s->n) {
 		/* Those that were delivered are not taken once more. */
 		if (!s->marked)
