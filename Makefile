@@ -11,6 +11,7 @@
 # make check     the tests in guests; TESTS="read close" runs these alone, and
 #                REPEAT=200 so often in one guest
 # make check-kernels   make check on each of KERNELS, a row for each
+# make coverage  make check, and which lines of the module it ran
 # make check-packages  make deb, and what becomes of the packages in a guest
 # make arm64     the module compiled for arm64
 # make model     the protocol of claims, scans and closes, checked in every state
@@ -46,7 +47,7 @@ export PREFIX
 
 .PHONY: all module lib tools examples install install-lib install-tools \
 	install-module uninstall dkms-install dkms-uninstall deb demo check \
-	check-kernels check-packages arm64 model fuzz stress bench bench-check \
+	check-kernels coverage check-packages arm64 model fuzz stress bench bench-check \
 	bench-programs profile ports shell doc style clean
 
 all: module lib tools
@@ -162,6 +163,10 @@ check:
 check-kernels:
 	@$(VM)/need lib vm check
 	@$(VM)/kernels $(KERNELS)
+
+coverage:
+	@$(VM)/need lib vm check coverage
+	@$(VM)/coverage
 
 check-packages: deb
 	@$(VM)/need vm packages
