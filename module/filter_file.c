@@ -454,6 +454,7 @@ static const struct filterops tcp_write_filtops = {
 	.f_sample	= file_sample,
 	.f_undo		= tcp_write_undo,
 };
+
 static const struct filterops tcp_read_filtops =
 	NOBLOCK_FILTOPS(tcp_read_sample);
 static const struct filterops unix_read_filtops =

@@ -325,9 +325,9 @@ void knote_enqueue(struct knote *kn)
 	struct kqueue *kq = kn->kn_kq;
 
 	kn->kn_state |= KN_QUEUED;
-	kq_count(kq->count, 1);
-	kq_count(kq->listed, 1);
-	kq_count(kq->seq, 1);
+	kq_count(&kq->count, 1);
+	kq_count(&kq->listed, 1);
+	WRITE_ONCE(kq->seq, kq->seq + 1);
 	list_add_tail(&kn->kn_tqe, &kq->ready);
 	idle_update(kq);
 	trace_kqueue_activate(kn);
@@ -345,12 +345,12 @@ void knote_dequeue(struct knote *kn)
 	if (!(kn->kn_state & KN_QUEUED))
 		return;
 	kn->kn_state &= ~KN_QUEUED;
-	kq_count(kq->count, -1);
+	kq_count(&kq->count, -1);
 	idle_update(kq);
 	if (!list_empty(&kn->kn_tqe)) {
 		list_del_init(&kn->kn_tqe);
 		if (!(kn->kn_state & KN_TAKEN))
-			kq_count(kq->listed, -1);
+			kq_count(&kq->listed, -1);
 	}
 }
 
@@ -398,7 +398,7 @@ bool knote_unclaim(struct knote *kn)
 	struct kqueue *kq = kn->kn_kq;
 
 	lockdep_assert_held(&kq->lock);
-	kq_count(kq->claim_seq, 1);
+	kq_count(&kq->claim_seq, 1);
 	if (kn->kn_state & KN_DYING)
 		return true;
 	kn->kn_state &= ~KN_CLAIMED;
@@ -408,7 +408,7 @@ bool knote_unclaim(struct knote *kn)
 		/* A scanner met it and left it to us. */
 		if (list_empty(&kn->kn_tqe)) {
 			list_add_tail(&kn->kn_tqe, &kq->ready);
-			kq_count(kq->listed, 1);
+			kq_count(&kq->listed, 1);
 			kqueue_wake_sleeper(kq);
 		}
 	} else if ((kn->kn_state & (KN_ACTIVE | KN_DISABLED)) == KN_ACTIVE) {

@@ -87,7 +87,10 @@ struct kqueue {
 };
 
 /* Add to a count under the queue's lock; others may look at it without. */
-#define kq_count(count, n)	WRITE_ONCE(count, (count) + (n))
+static inline void kq_count(unsigned int *count, int n)
+{
+	WRITE_ONCE(*count, *count + n);
+}
 
 extern struct workqueue_struct *kqueue_wq;
 
@@ -104,12 +107,12 @@ void kqueue_wake_sleeper(struct kqueue *kq);
 void kqueue_wake_all(struct kqueue *kq);
 
 /*
- * Some bits of a knote's state, without the queue's lock, which whoever changes any
- * of them holds: bits that only the caller changes, who has claimed it, or that the
- * caller takes for what they were.
+ * Some bits of a knote's state, without the queue's lock: bits that only the caller
+ * changes, who has claimed it, or that the caller takes for what they were.
  */
 static inline unsigned int knote_state(const struct knote *kn, unsigned int bits)
 {
+	/* Whoever changes others holds the lock, and writes all of them. */
 	return data_race(READ_ONCE(kn->kn_state)) & bits;
 }
 

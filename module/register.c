@@ -54,7 +54,7 @@ static void knote_settle(struct knote *kn, unsigned int state)
 	if (likely((kn->kn_state & ~KN_SAMPLED) == KN_CLAIMED)) {
 		/* Nothing happened meanwhile. */
 		kn->kn_state &= ~KN_CLAIMED;
-		kq_count(kq->claim_seq, 1);
+		kq_count(&kq->claim_seq, 1);
 	} else {
 		dead = knote_unclaim(kn);
 	}

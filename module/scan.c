@@ -168,7 +168,7 @@ static bool scan_take(struct kq_scan *s)
 				continue;
 			/* Somebody changes it, and will put it back. */
 			list_del_init(pos);
-			kq_count(s->kq->listed, -1);
+			kq_count(&s->kq->listed, -1);
 			continue;
 		}
 		together = kn->kn_state & KN_SAMPLED;
@@ -191,7 +191,7 @@ static bool scan_take(struct kq_scan *s)
 	s->n = n;
 	if (!n)
 		return false;
-	kq_count(s->kq->listed, -n);
+	kq_count(&s->kq->listed, -n);
 	s->brief = alone ? 0 : n;
 	s->kq->brief += s->brief;
 	list_bulk_move_tail(&s->taken, first, last);
@@ -354,7 +354,7 @@ static void knote_restore(struct knote *kn, const struct kq_event *ev)
 	}
 	kn->kn_state |= KN_ACTIVE;
 	list_move(&kn->kn_tqe, &kq->ready);
-	kq_count(kq->listed, 1);
+	kq_count(&kq->listed, 1);
 }
 
 /* Let go of a knote of the batch. */
@@ -406,7 +406,7 @@ static void scan_settle_one(struct kq_scan *s, struct knote *kn,
 			knote_idle(kn);
 	}
 	if (!list_empty(&kn->kn_tqe))
-		kq_count(s->kq->listed, 1);
+		kq_count(&s->kq->listed, 1);
 	scan_unclaim(s, kn);
 }
 
@@ -437,13 +437,13 @@ static void scan_settle(struct kq_scan *s)
 			scan_settle_one(s, kn, s->ev[i]);
 		}
 	}
-	kq_count(kq->listed, stay);
+	kq_count(&kq->listed, stay);
 	if (rest) {
-		kq_count(kq->count, -rest);
+		kq_count(&kq->count, -rest);
 		idle_update(kq);
 	}
 	kq->brief -= s->brief;
-	kq_count(kq->claim_seq, 1);
+	kq_count(&kq->claim_seq, 1);
 	if (end < s->n) {
 		/* Those that were delivered are not taken once more. */
 		if (!s->marked)
