@@ -42,11 +42,15 @@ static void show_queue(struct seq_file *m, struct kqueue *kq)
 
 static void show_knote(struct seq_file *m, const struct knote *kn)
 {
+	/* Who has claimed it may be about to change them. */
+	const struct kq_event kev = data_race(kn->kn_kevent);
+	/* What was asked of it, too. */
+	const u32 fflags = data_race(kn->kn_sfflags);
 	const char *comma = "";
 
 	seq_printf(m, "knote: ident:%#llx filter:%d flags:%#x fflags:%#x data:%lld udata:%#llx status:",
-		   kn->kn_id, kn->kn_filter, kn->kn_flags, kn->kn_sfflags,
-		   kn->kn_data, kn->kn_udata);
+		   kev.ident, kev.filter, kev.flags, fflags, kev.data,
+		   kev.udata);
 	comma = show_word(m, comma, kn->kn_state & KN_ACTIVE, "active");
 	comma = show_word(m, comma, kn->kn_state & KN_QUEUED, "queued");
 	comma = show_word(m, comma, kn->kn_state & KN_DISABLED, "disabled");

@@ -92,7 +92,8 @@ DECLARE_EVENT_CLASS(kqueue_knote,
 				   __entry->ident = kn->kn_id;
 				   __entry->udata = kn->kn_udata;
 				   __entry->filter = kn->kn_filter;
-				   __entry->flags = kn->kn_flags;
+				   /* Who has claimed it may be changing them. */
+				   __entry->flags = data_race(kn->kn_flags);
 				   __entry->status = kn->kn_state & SHOWN_STATUS;),
 		    TP_printk("queue=%llu ident=%llu filter=%s flags=%s udata=%#llx status=%s",
 			      __entry->queue, __entry->ident,

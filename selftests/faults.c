@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/rseq.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -58,6 +59,17 @@ __attribute__((constructor)) static void skip_all(void)
 		printf("TAP version 13\n1..0 # SKIP no " FAIL_NTH "\n");
 		exit(KSFT_SKIP);
 	}
+}
+
+/*
+ * What the kernel copies for rseq(2), when a thread was preempted, may not fail: that
+ * is SIGSEGV.
+ */
+__attribute__((constructor)) static void without_rseq(void)
+{
+	if (__rseq_size)
+		syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset,
+			sizeof(struct rseq), RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 }
 
 static int put(const char *path, const char *text)
