@@ -6,8 +6,9 @@
  * Each thread takes a few descriptors, reads and writes each, so that it is ready
  * again, and arms it again: with epoll in a call for each, with kqueue in the call
  * that waits.  A descriptor is watched once at a time, the only way in which
- * threads do not get the same one.  Prints a line for each number of threads:
- * nanoseconds an event, the best of several rounds.
+ * threads do not get the same one.  Prints two lines for each number of threads:
+ * nanoseconds an event, and what of it the read and the write take that are no
+ * queue's, the best of several rounds.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -33,6 +34,7 @@ static bool stop;
 
 struct worker {
 	_Alignas(128) pthread_t thread;
+	int first, last;	/* descriptors, where there is no queue */
 	int64_t events;
 };
 
@@ -88,8 +90,22 @@ static void *kq_worker(void *arg)
 	return NULL;
 }
 
-/* Nanoseconds an event */
-static int64_t round_of(int side, int threads)
+/* No queue: each has descriptors of its own. */
+static void *no_worker(void *arg)
+{
+	struct worker *w = arg;
+	int i;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		for (i = w->first; i < w->last; i++)
+			serve(objects.rd[i]);
+		w->events += w->last - w->first;
+	}
+	return NULL;
+}
+
+/* Nanoseconds an event, or what stands for one */
+static int64_t round_of(void *(*worker)(void *), int threads)
 {
 	struct worker *w = aligned_alloc(128, threads * sizeof(*w));
 	int64_t begin, events = 0;
@@ -99,8 +115,9 @@ static int64_t round_of(int side, int threads)
 	begin = nanoseconds();
 	for (i = 0; i < threads; i++) {
 		w[i].events = 0;
-		if (pthread_create(&w[i].thread, NULL,
-				   side == EPOLL ? ep_worker : kq_worker, &w[i]))
+		w[i].first = i * OBJECTS / threads;
+		w[i].last = (i + 1) * OBJECTS / threads;
+		if (pthread_create(&w[i].thread, NULL, worker, &w[i]))
 			err(1, "thread");
 	}
 	usleep(ROUND_NS / 1000);
@@ -118,7 +135,10 @@ static int64_t round_of(int side, int threads)
 
 int main(void)
 {
-	int64_t best[SIDES];
+	static void *(*const workers[])(void *) = {
+		[EPOLL] = ep_worker, [KQUEUE] = kq_worker,
+	};
+	int64_t best[SIDES], alone[SIDES];
 	int i, side, round, threads;
 	char name[64];
 
@@ -128,18 +148,25 @@ int main(void)
 	for (threads = 1; threads <= THREADS; threads *= 2) {
 		best[EPOLL] = INT64_MAX;
 		best[KQUEUE] = INT64_MAX;
+		alone[EPOLL] = INT64_MAX;
 		for (round = 0; round < 2 * ROUNDS; round++) {
 			for (side = 0; side < SIDES; side++) {
 				queue = queue_new(side);
 				queue_add_all(side, queue, objects.rd, OBJECTS,
 					      ONCE);
-				keep_least(&best[side], round_of(side, threads));
+				keep_least(&best[side],
+					   round_of(workers[side], threads));
 				close(queue);
 			}
+			keep_least(&alone[EPOLL], round_of(no_worker, threads));
 		}
+		alone[KQUEUE] = alone[EPOLL];
 		snprintf(name, sizeof(name), "event of one queue, ns: %d thread%s",
 			 threads, threads > 1 ? "s" : "");
 		result(name, OBJECTS, best, 1);
+		snprintf(name, sizeof(name), "its read and write, ns: %d thread%s",
+			 threads, threads > 1 ? "s" : "");
+		result(name, OBJECTS, alone, 1);
 	}
 	objects_close(&objects);
 	return 0;
