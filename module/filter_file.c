@@ -436,25 +436,19 @@ static int counter_read_sample(struct knote *kn, struct kq_event *ev,
 }
 
 /* Operations on files whose ->poll is known not to wait for anybody. */
-#define NOBLOCK_FILTOPS(sample)	{			\
+#define NOBLOCK_FILTOPS(sample, ...)	{		\
 	.f_isfd		= 1,				\
 	.f_flags	= FILTER_NOBLOCK,		\
 	.f_detach	= file_detach,			\
 	.f_detach_try	= file_detach_try,		\
 	.f_sample	= sample,			\
+	__VA_ARGS__					\
 }
 
 static const struct filterops file_noblock_filtops =
 	NOBLOCK_FILTOPS(file_sample);
-static const struct filterops tcp_write_filtops = {
-	.f_isfd		= 1,
-	.f_flags	= FILTER_NOBLOCK,
-	.f_detach	= file_detach,
-	.f_detach_try	= file_detach_try,
-	.f_sample	= file_sample,
-	.f_undo		= tcp_write_undo,
-};
-
+static const struct filterops tcp_write_filtops =
+	NOBLOCK_FILTOPS(file_sample, .f_undo = tcp_write_undo);
 static const struct filterops tcp_read_filtops =
 	NOBLOCK_FILTOPS(tcp_read_sample);
 static const struct filterops unix_read_filtops =

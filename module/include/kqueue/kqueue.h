@@ -153,8 +153,8 @@ struct knote_wait {
  * A filter reads and writes what is marked q in ->f_event, and in ->f_touch
  * where the knote is on a list; kn_flags, kn_sfflags and kn_sdata in ->f_attach
  * before knlist_add() too; kn_status, kn_fop, kn_ptr, kn_hook and kn_hookid in
- * ->f_attach and ->f_detach.  In kn_flags it sets EV_CLEAR, EV_EOF, EV_ONESHOT
- * and EV_DROP.
+ * ->f_attach and ->f_detach, and kn_status in ->f_sample.  In kn_flags it sets
+ * EV_CLEAR, EV_EOF, EV_ONESHOT and EV_DROP.
  */
 struct knote {
 	struct kq_event		kn_kevent;	/* q; ident and filter I */
