@@ -158,6 +158,8 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	int lowat = READ_ONCE(sk->sk_rcvlowat);
 
 	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) {
+		if (state == TCP_LISTEN && !error)
+			error = ECONNABORTED;
 		ev->flags |= EV_EOF;
 		ev->fflags = error;
 		return 1;
@@ -333,13 +335,12 @@ static int write_ready(struct knote *kn, __poll_t mask, struct kq_event *ev,
 	if (kn->kn_object == OBJECT_PIPE) {
 		if (!(kn->kn_fp->f_mode & FMODE_WRITE))
 			return 0;
-		/* ->poll says this when nobody reads. */
-		if (mask & EPOLLERR) {
-			ev->flags |= EV_EOF;
-			/* A fifo may get a new reader, a pipe has no room. */
-			if (!is_fifo(kn))
-				ev->data = 0;
-		}
+		/*
+		 * ->poll says this when nobody reads.  A fifo may get a new
+		 * reader; of a pipe it is told once, and the knote is gone.
+		 */
+		if (mask & EPOLLERR)
+			ev->flags |= is_fifo(kn) ? EV_EOF : EV_EOF | EV_ONESHOT;
 	} else if (mask & EPOLLHUP) {
 		ev->flags |= EV_EOF;
 	}
@@ -489,6 +490,22 @@ static const struct filterops *object_filtops(const struct knote *kn)
 	return fops ?: &file_filtops;
 }
 
+/*
+ * What ->poll leaves out for WRITE on a pipe.  A fifo tells of its first reader
+ * only where readers wait.  An end of a pipe whose other end is closed cannot be
+ * written to, whichever it is: BSD's go both ways.
+ */
+static void pipe_attach_write(struct file_attach *at, __poll_t mask)
+{
+	struct file *file = at->kn->kn_fp;
+	struct pipe_inode_info *pipe = file->private_data;
+
+	if (!is_fifo(at->kn) && mask & (EPOLLERR | EPOLLHUP))
+		at->error = -EPIPE;
+	else if (is_fifo(at->kn) && !(file->f_mode & FMODE_READ))
+		file_queue(file, &pipe->rd_wait, &at->pt);
+}
+
 static int file_attach(struct knote *kn)
 {
 	struct file_attach at = { .kn = kn };
@@ -505,10 +522,8 @@ static int file_attach(struct knote *kn)
 	/* A pipe that is not empty tells of more only to those who say this. */
 	at.pt._key = kn->kn_events | (kn->kn_flags & EV_CLEAR ? EPOLLET : 0);
 	mask = vfs_poll(kn->kn_fp, &at.pt);
-	if (!at.error && kn->kn_filter == EVFILT_WRITE &&
-	    object == OBJECT_PIPE && kn->kn_fp->f_mode & FMODE_WRITE &&
-	    mask & EPOLLERR && !is_fifo(kn))
-		at.error = -EPIPE;
+	if (!at.error && kn->kn_filter == EVFILT_WRITE && object == OBJECT_PIPE)
+		pipe_attach_write(&at, mask);
 	if (at.error) {
 		file_detach(kn);
 		return at.error;

@@ -481,6 +481,22 @@ TEST(tcp_listener_is_shut_down)
 	EXPECT_EQ(0, kq_pending(kq));
 }
 
+TEST(unix_listener_is_shut_down)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), kq = kqueue(), late = kqueue();
+
+	ASSERT_EQ(0, bind(l, (struct sockaddr *)&sun, sizeof(sun.sun_family)));
+	ASSERT_EQ(0, listen(l, 8));
+	ASSERT_EQ(0, kq_add(kq, l, EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, shutdown(l, SHUT_RD));
+	KQ_EXPECT_EVENT(kq, l, EVFILT_READ, EV_EOF, ECONNABORTED, 0);
+	KQ_EXPECT_EVENT(kq, l, EVFILT_READ, EV_EOF, ECONNABORTED, 0);
+	ASSERT_EQ(0, kq_add(late, l, EVFILT_READ, 0));
+	KQ_EXPECT_EVENT(late, l, EVFILT_READ, EV_EOF, ECONNABORTED, 0);
+}
+
 TEST(unix_listener_counts_connections)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };

@@ -20,6 +20,7 @@ FIXTURE_VARIANT(writer) {
 	int settle;	/* ms after which a full one stays full */
 	bool exact;	/* what is written takes its room until it is read */
 	bool eof;	/* fd[1] sees fd[0] close */
+	bool last;	/* and that is the end of the knote */
 };
 
 FIXTURE_VARIANT_ADD(writer, tcp) {
@@ -39,7 +40,7 @@ FIXTURE_VARIANT_ADD(writer, unix_dgram) {
 };
 
 FIXTURE_VARIANT_ADD(writer, pipe) {
-	.open = kq_pipe, .exact = true, .eof = true,
+	.open = kq_pipe, .exact = true, .eof = true, .last = true,
 };
 
 FIXTURE_VARIANT_ADD(writer, fifo) {
@@ -164,8 +165,8 @@ TEST_F(writer, clear_is_an_edge)
 }
 
 /*
- * EV_EOF when the reader is gone, full or not, every call again; a TCP peer's
- * FIN does not say that it has stopped reading
+ * EV_EOF when the reader is gone, full or not, every call again, but of a pipe
+ * once; a TCP peer's FIN does not say that it has stopped reading
  */
 TEST_F(writer, eof_when_the_reader_is_gone)
 {
@@ -180,10 +181,12 @@ TEST_F(writer, eof_when_the_reader_is_gone)
 	ASSERT_EQ(0, close(self->fd[0]));
 	if (variant->eof) {
 		ASSERT_EQ(1, kq_wait_eof(self->kq, &ev));
-		EXPECT_EQ(EV_EOF, ev.flags);
-		ASSERT_EQ(1, kq_wait(self->kq, &ev, 1));
-		EXPECT_EQ(EV_EOF, ev.flags);
+		EXPECT_EQ(variant->last ? EV_EOF | EV_ONESHOT : EV_EOF,
+			  ev.flags);
 		EXPECT_EQ(0U, ev.fflags);
+		EXPECT_EQ(variant->last ? 0 : 1, kq_poll(self->kq, &ev, 1));
+		if (!variant->last)
+			EXPECT_EQ(EV_EOF, ev.flags);
 	} else {
 		ASSERT_EQ(1, kq_wait(self->kq, &ev, 1));
 		EXPECT_EQ(0, ev.flags);
@@ -540,20 +543,31 @@ TEST(own_shutdown_is_eof)
 	half_close(_metadata, kq_unix_seqpacket);
 }
 
-/* ADD on a pipe whose reader is gone: EPIPE, and nothing stays behind */
-TEST(add_on_a_broken_pipe_is_epipe)
+static void add_on_a_broken_pipe(struct __test_metadata *_metadata, int closed)
 {
 	long long before = kq_param("knotes");
-	int kq = kqueue(), fd[2], i;
+	int kq = kqueue(), fd[2], i, left = !closed;
 
 	ASSERT_LE(0, before);
 	ASSERT_EQ(0, kq_pipe(fd));
-	ASSERT_EQ(0, close(fd[0]));
+	ASSERT_EQ(0, close(fd[closed]));
 	for (i = 0; i < 100; i++)
-		EXPECT_EQ(-EPIPE, kq_add(kq, fd[1], EVFILT_WRITE, 0));
-	EXPECT_EQ(-ENOENT, kq_change(kq, fd[1], EVFILT_WRITE, EV_DELETE, 0, 0,
-				     NULL));
+		EXPECT_EQ(-EPIPE, kq_add(kq, fd[left], EVFILT_WRITE, 0));
+	EXPECT_EQ(-ENOENT, kq_change(kq, fd[left], EVFILT_WRITE, EV_DELETE, 0,
+				     0, NULL));
 	EXPECT_EQ(0, kq_until_knotes(before));
+}
+
+/* ADD on a pipe whose reader is gone: EPIPE, and nothing stays behind */
+TEST(add_on_a_broken_pipe_is_epipe)
+{
+	add_on_a_broken_pipe(_metadata, 0);
+}
+
+/* BSD's pipes go both ways: the end that is left cannot write either */
+TEST(add_on_a_pipe_without_a_writer_is_epipe)
+{
+	add_on_a_broken_pipe(_metadata, 1);
 }
 
 /* a knote that was there before is kept, and reports the EOF */
@@ -567,18 +581,47 @@ TEST(add_again_on_a_broken_pipe_is_eof)
 	ASSERT_EQ(0, close(fd[0]));
 	ASSERT_EQ(0, kq_add(kq, fd[1], EVFILT_WRITE, 0));
 	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
-	EXPECT_EQ(EV_EOF, ev.flags);
+	EXPECT_EQ(EV_EOF | EV_ONESHOT, ev.flags);
 }
 
-/* data = free space: none where nobody will ever read */
-TEST(broken_pipe_has_no_room)
+/*
+ * EV_EOF when the reader is gone, data = what was free; of a pipe it is the last
+ * event, and the knote is gone
+ */
+static void broken_pipe(struct __test_metadata *_metadata, unsigned short flags)
 {
+	long long before = kq_param("knotes");
 	int kq = kqueue(), fd[2];
 
 	ASSERT_EQ(0, kq_pipe(fd));
-	ASSERT_EQ(0, kq_add(kq, fd[1], EVFILT_WRITE, 0));
+	ASSERT_EQ(0, kq_add(kq, fd[1], EVFILT_WRITE, flags));
+	KQ_EXPECT_EVENT(kq, fd[1], EVFILT_WRITE, flags, 0, 65536);
+	if (flags & EV_DISPATCH)
+		ASSERT_EQ(0, kq_change(kq, fd[1], EVFILT_WRITE, EV_ENABLE, 0, 0,
+				       NULL));
+	ASSERT_EQ(3, write(fd[1], block, 3));
 	ASSERT_EQ(0, close(fd[0]));
-	KQ_EXPECT_EVENT(kq, fd[1], EVFILT_WRITE, EV_EOF, 0, 0);
+	KQ_EXPECT_EVENT(kq, fd[1], EVFILT_WRITE, flags | EV_EOF | EV_ONESHOT, 0,
+			65536 - 4096);
+	EXPECT_EQ(0, kq_pending(kq));
+	EXPECT_EQ(-ENOENT, kq_change(kq, fd[1], EVFILT_WRITE, EV_DELETE, 0, 0,
+				     NULL));
+	EXPECT_EQ(0, kq_until_knotes(before));
+}
+
+TEST(broken_pipe_is_told_once)
+{
+	broken_pipe(_metadata, 0);
+}
+
+TEST(broken_pipe_is_told_once_clear)
+{
+	broken_pipe(_metadata, EV_CLEAR);
+}
+
+TEST(broken_pipe_is_told_once_dispatch)
+{
+	broken_pipe(_metadata, EV_DISPATCH);
 }
 
 /* A fifo may get another reader: no EPIPE, EV_EOF until then, and its room */
@@ -600,6 +643,33 @@ TEST(fifo_without_a_reader_is_eof)
 	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
 	EXPECT_EQ(0, ev.flags);
 	EXPECT_LT(0, ev.data);
+}
+
+/* EOF goes again when a new reader opens the fifo: an event, with EV_CLEAR too */
+TEST(fifo_tells_of_a_new_reader)
+{
+	int kq = kqueue(), fd[2], reader, i;
+	char path[32];
+
+	ASSERT_EQ(0, kq_fifo(fd));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd[1]);
+	ASSERT_EQ(0, kq_add(kq, fd[1], EVFILT_WRITE, EV_CLEAR));
+	KQ_EXPECT_EVENT(kq, fd[1], EVFILT_WRITE, EV_CLEAR, 0, 65536);
+	reader = fd[0];
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, close(reader));
+		KQ_EXPECT_EVENT(kq, fd[1], EVFILT_WRITE, EV_CLEAR | EV_EOF, 0,
+				65536);
+		EXPECT_EQ(0, kq_pending(kq));
+		reader = open(path, O_RDONLY | O_NONBLOCK);
+		ASSERT_LE(0, reader);
+		KQ_EXPECT_EVENT(kq, fd[1], EVFILT_WRITE, EV_CLEAR, 0, 65536);
+		EXPECT_EQ(0, kq_pending(kq));
+		ASSERT_EQ(3, write(fd[1], block, 3));
+		EXPECT_EQ(0, kq_pending(kq));
+		ASSERT_EQ(3, drain(reader));
+		EXPECT_EQ(0, kq_pending(kq));
+	}
 }
 
 /* WRITE on a pipe end not open for it registers and never fires */

@@ -164,7 +164,8 @@ static int64_t pipe_take(struct object *pipe, int64_t n)
 
 /*
  * An end that is not open for it never fires, but a READ on the writing end
- * tells that nobody reads any more: BSD's pipes go both ways.
+ * tells that nobody reads any more: BSD's pipes go both ways.  A WRITE there
+ * tells it once and is gone.
  */
 static bool pipe_ready(struct knote *kn, const struct object *pipe)
 {
@@ -172,7 +173,7 @@ static bool pipe_ready(struct knote *kn, const struct object *pipe)
 
 	if (kn->file->writes) {
 		ended = !pipe->readers;
-		if (!reads && !ended)
+		if (!reads)
 			kn->seen_data = (int64_t)(pipe->pages - pipe->used) * PAGE;
 	} else {
 		ended = reads && !pipe->writers;
@@ -180,7 +181,7 @@ static bool pipe_ready(struct knote *kn, const struct object *pipe)
 			kn->seen_data = bytes(pipe);
 	}
 	if (ended)
-		kn->seen_flags = EV_EOF;
+		kn->seen_flags = reads ? EV_EOF : EV_EOF | EV_ONESHOT;
 	return kn->seen_data || ended;
 }
 
@@ -317,13 +318,16 @@ static bool is_empty_slot(short filter)
 
 static int attachable(const struct file *file, short filter)
 {
+	const struct object *o = file ? file->object : NULL;
+
 	if (filter == EVFILT_VNODE)
 		return -EINVAL;
 	if (filter == EVFILT_USER || filter == EVFILT_READ)
 		return 0;
-	if (file->object->kind == QUEUE)
+	if (o->kind == QUEUE)
 		return -EINVAL;
-	return file->writes && !file->object->readers ? -EPIPE : 0;
+	return o->kind == PIPE && !(file->writes ? o->readers : o->writers) ?
+	       -EPIPE : 0;
 }
 
 static void add(struct object *queue, struct file *file,
@@ -459,7 +463,7 @@ static void deliver(struct knote *kn, struct kevent *ev)
 	EV_SET(ev, kn->ident, kn->filter, kn->flags | kn->seen_flags,
 	       kn->seen_fflags, kn->seen_data, kn->udata);
 	kn->place = 0;
-	if (kn->flags & EV_ONESHOT) {
+	if (ev->flags & EV_ONESHOT) {
 		kn->used = false;
 		return;
 	}
