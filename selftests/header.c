@@ -36,6 +36,28 @@ static void layout(void)
 	MUST(kev.fflags == NOTE_FFCOPY && kev.data == -1 && kev.udata == &x);
 }
 
+/* The lists that BSD's header brings, where the C library has them. */
+#ifdef __GLIBC__
+struct item {
+	SLIST_ENTRY(item) next;
+};
+
+SLIST_HEAD(items, item);
+
+static void lists(void)
+{
+	struct items items = SLIST_HEAD_INITIALIZER(items);
+	struct item item;
+
+	SLIST_INSERT_HEAD(&items, &item, next);
+	MUST(SLIST_FIRST(&items) == &item);
+}
+#else
+static void lists(void)
+{
+}
+#endif
+
 static void use(void)
 {
 	struct kevent kev[2], *next = kev;
@@ -53,6 +75,7 @@ int main(void)
 {
 	names();
 	layout();
+	lists();
 	use();
 	return failed;
 }

@@ -9,6 +9,12 @@
 #include <sys/types.h>
 #include <stdint.h>
 #include <time.h>
+/* BSD's header brings the lists; musl has none. */
+#ifdef __has_include
+#if __has_include(<sys/queue.h>)
+#include <sys/queue.h>
+#endif
+#endif
 
 #include <linux/kqueue.h>
 
