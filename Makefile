@@ -21,7 +21,7 @@
 # make fuzz      random programs, for SECONDS=, from SEED=: half the time against
 #                a reference of what they should see, half to break the kernel
 # make stress    what threads and processes do at random, for SECONDS=; the same
-#                again with SEED=
+#                again with SEED=, one of the programs with TESTS=
 # make ports     programs that others wrote, on kqueue and on epoll in guests;
 #                PORT=nginx runs this one alone
 # make shell     a prompt in a guest that has the module loaded
