@@ -118,6 +118,7 @@ uninstall:
 	[ "$(DESTDIR)" ] || [ ! -w /etc/ld.so.cache ] || ldconfig
 
 dkms-install:
+	[ "$(DESTDIR)" ] || dkms --version
 	for f in $(SOURCES); do install -D -m 644 $$f $(DKMS)/$$f || exit; done
 	install module/symvers $(DKMS)/module
 	sed 's/#MODULE_VERSION#/$(VERSION)/' dkms.conf >$(DKMS)/dkms.conf
