@@ -17,6 +17,7 @@
 #include <net/tcp_states.h>
 
 #include "amount.h"
+#include "compat/sock.h"
 #include "compat/wait.h"
 #include "filter.h"
 #include "knote.h"
@@ -378,18 +379,23 @@ static int file_sample(struct knote *kn, struct kq_event *ev,
 
 /*
  * READ on what can tell its bytes by itself.  Where there are some it is readable,
- * and its ->poll, which would say so, need not be asked.
+ * and its ->poll, which would say so, need not be asked; nor where a connection has
+ * none, as it has after a program has read all that there was.
  */
 static int tcp_read_sample(struct knote *kn, struct kq_event *ev,
 			   void __user *slot)
 {
 	struct sock *sk = amount_sock(kn->kn_fp);
+	int state = READ_ONCE(sk->sk_state);
 
-	if (READ_ONCE(sk->sk_state) != TCP_LISTEN) {
+	if (state != TCP_LISTEN) {
 		ev->data = amount_tcp(sk);
 		ev->fflags = 0;
 		if (ev->data && ev->data >= READ_ONCE(sk->sk_rcvlowat))
 			return read_socket(kn, READ_EVENTS, ev);
+		if (!ev->data && state == TCP_ESTABLISHED &&
+		    !kq_sock_is_layered(sk))
+			return read_socket(kn, 0, ev);
 	}
 	return file_sample(kn, ev, slot);
 }

@@ -5,6 +5,8 @@
  */
 #include "kselftest_harness.h"
 
+#include <linux/tls.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/un.h>
@@ -507,6 +509,39 @@ TEST(unix_listener_counts_connections)
 	ASSERT_EQ(0, getsockname(l, (struct sockaddr *)&sun, &len));
 	ASSERT_EQ(0, listen(l, 8));
 	backlog(_metadata, l, &sun, len);
+}
+
+static int tls_begin(int fd, int way)
+{
+	struct tls12_crypto_info_aes_gcm_128 key = {
+		.info = { TLS_1_2_VERSION, TLS_CIPHER_AES_GCM_128 },
+	};
+
+	return setsockopt(fd, SOL_TCP, TCP_ULP, "tls", sizeof("tls")) ?:
+	       setsockopt(fd, SOL_TLS, way, &key, sizeof(key));
+}
+
+/* TLS in the kernel has what TCP has no more: the rest of a record */
+TEST(tls_record)
+{
+	int kq = kqueue(), sv[2], i;
+	struct kevent ev;
+	char buf[8];
+
+	ASSERT_EQ(0, kq_tcp_pair(sv));
+	if (tls_begin(sv[0], TLS_TX) || tls_begin(sv[1], TLS_RX))
+		SKIP(return, "no TLS in this kernel");
+	ASSERT_EQ(0, kq_add(kq, sv[1], EVFILT_READ, 0));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, kq_pending(kq));
+		ASSERT_EQ(3, write(sv[0], "abc", 3));
+		ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+		EXPECT_EQ(0, ev.flags);
+		ASSERT_EQ(1, read(sv[1], buf, 1));
+		ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+		EXPECT_EQ(0, ev.flags);
+		ASSERT_EQ(2, read(sv[1], buf, sizeof(buf)));
+	}
 }
 
 /* NOTE_LOWAT is a number of bytes: it does not hold back a connection */
