@@ -9,11 +9,8 @@
 #include <sys/types.h>
 #include <stdint.h>
 #include <time.h>
-/* BSD's header brings the lists; musl has none. */
-#ifdef __has_include
-#if __has_include(<sys/queue.h>)
-#include <sys/queue.h>
-#endif
+#ifdef __GLIBC__
+#include <sys/queue.h>	/* as BSD's does; musl has none */
 #endif
 
 #include <linux/kqueue.h>
