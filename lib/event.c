@@ -187,6 +187,9 @@ static int open_queue(int flags)
 	pthread_mutex_lock(&lock);
 	fd = (int)syscall(SYS_openat, AT_FDCWD, "/dev/kqueue",
 			  O_RDWR | O_CLOEXEC | flags);
+	/* What a device that the module has left behind says. */
+	if (fd < 0 && errno == ENODEV)
+		errno = ENXIO;
 	if (fd >= 0 && remember(fd)) {
 		close_number(fd);
 		errno = ENOMEM;

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
@@ -47,6 +49,20 @@ TEST(kqueue_gives_a_new_queue_each_time)
 	EXPECT_EQ(0, kq_change(a, 1, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 0, NULL));
 	EXPECT_EQ(0, kq_poll(b, &kev, 1));
 	EXPECT_EQ(1, kq_poll(a, &kev, 1));
+}
+
+/* "ENOENT or ENXIO where the module isn't there": what it leaves, and nothing */
+TEST(without_the_module)
+{
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("kq", "/dev", "tmpfs", 0, NULL));
+	EXPECT_EQ(-1, kqueue());
+	EXPECT_EQ(ENOENT, errno);
+	/* a number that no driver of its kind ever has */
+	ASSERT_EQ(0, mknod("/dev/kqueue", S_IFCHR | 0666, makedev(10, 255)));
+	EXPECT_EQ(-1, kqueue());
+	EXPECT_EQ(ENXIO, errno);
 }
 
 /* "close-on-exec always" */
