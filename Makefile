@@ -9,7 +9,7 @@
 # make deb       Debian packages of it all, in build/deb
 # make demo      the examples at work in a guest
 # make check     the tests in guests; TESTS="read close" runs these alone, and
-#                REPEAT=200 so often in one guest
+#                REPEAT=200 so often in one guest; make tests builds them
 # make check-kernels   make check on each of KERNELS, a row for each
 # make coverage  make check, and which lines of the module it ran
 # make check-packages  make deb, and what becomes of the packages in a guest
@@ -46,7 +46,7 @@ PREFIX	?= /usr/local
 export PREFIX
 
 .PHONY: all module lib tools examples install install-lib install-tools \
-	install-module uninstall dkms-install dkms-uninstall deb demo check \
+	install-module uninstall dkms-install dkms-uninstall deb demo tests check \
 	check-kernels coverage check-packages arm64 model fuzz stress bench bench-check \
 	bench-programs profile ports shell doc style clean
 
@@ -149,7 +149,7 @@ demo:
 	@$(MAKE) --no-print-directory examples
 	@$(VM)/run --kernel $(KERNEL) -- examples/demo build/examples
 
-check:
+tests check:
 	@$(VM)/need lib vm check
 	@$(MAKE) --no-print-directory lib
 	@$(MAKE) --no-print-directory -C lib O=../build/lib32 CFLAGS='-O2 -g -m32'
@@ -159,7 +159,7 @@ check:
 	@source=$$($(VM)/fetch source-6.1) && \
 	$(MAKE) --no-print-directory -C selftests \
 		KSELFTEST="$$source/tools/testing/selftests" \
-		RUN="--kernel $(KERNEL) $(RUN)" check
+		RUN="--kernel $(KERNEL) $(RUN)" $(@:tests=all)
 
 check-kernels:
 	@$(VM)/need lib vm check
