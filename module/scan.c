@@ -35,6 +35,18 @@
 #define BATCH	16
 
 /**
+ * struct taken - a knote of a batch
+ * @kn: the knote, claimed
+ * @ev: its event: the knote's own, or @snapshot; NULL for none
+ * @snapshot: what it had, if it collects
+ */
+struct taken {
+	struct knote		*kn;
+	const struct kq_event	*ev;
+	struct kq_event		snapshot;
+};
+
+/**
  * struct kq_scan - one call's way through the ready list
  * @kq: the queue
  * @eventlist: where the next event goes
@@ -44,16 +56,14 @@
  * @last: the list was empty once a batch was taken: it needs no marker
  * @taken: the knotes taken, in order (queue.lock)
  * @dead: those that are to be dropped
- * @n: how many are taken
  * @brief: how many of them the queue's @brief counts: all, or none
  * @listed: whether knotes were listed when it ended
  * @held: whether other scans had some that they are sure to let go of soon
  * @seq: the queue's @claim_seq then
- * @end: the first of them whose event was not copied, @n for none
+ * @end: the first of the batch whose event was not copied, @stop for none
+ * @stop: behind the last of the batch
  * @marker: where this scan ends: what comes to the list later is behind it
- * @kn: the knotes taken, claimed
- * @ev: the event of each: the knote's own, or in @snapshot; NULL for none
- * @snapshot: what those had that collect
+ * @batch: the knotes taken, in order
  */
 struct kq_scan {
 	struct kqueue		*kq;
@@ -64,16 +74,14 @@ struct kq_scan {
 	bool			last;
 	struct list_head	taken;
 	struct list_head	dead;
-	int			n;
-	int			end;
+	struct taken		*end;
+	struct taken		*stop;
 	int			brief;
 	bool			listed;
 	bool			held;
 	unsigned int		seq;
 	struct knote		marker;
-	struct knote		*kn[BATCH];
-	const struct kq_event	*ev[BATCH];
-	struct kq_event		snapshot[BATCH];
+	struct taken		batch[BATCH];
 };
 
 static void scan_init(struct kq_scan *s, struct kqueue *kq,
@@ -153,16 +161,17 @@ static bool asked_locked(const struct knote *kn)
 static bool scan_take(struct kq_scan *s)
 {
 	struct list_head *ready = &s->kq->ready, *first = NULL, *last = NULL;
-	int n = 0, max = min(s->room, BATCH);
+	struct taken *t = s->batch, *max = t + min(s->room, BATCH);
 	struct list_head *pos, *next;
 	struct knote *kn;
 	bool alone = false, together;
+	int n;
 
-	for (pos = ready->next; pos != ready && n < max && !alone; pos = next) {
+	for (pos = ready->next; pos != ready && t != max && !alone; pos = next) {
 		next = pos->next;
 		kn = list_entry(pos, struct knote, kn_tqe);
 		if (unlikely(kn->kn_state & (KN_MARKER | KN_CLAIMED))) {
-			if (n || kn == &s->marker)
+			if (first || kn == &s->marker)
 				break;
 			if (kn->kn_state & KN_MARKER)
 				continue;
@@ -174,23 +183,25 @@ static bool scan_take(struct kq_scan *s)
 		together = kn->kn_state & KN_SAMPLED;
 		if (!together) {
 			alone = asked_alone(kn);
-			if (alone && n)
+			if (alone && first)
 				break;
 		}
 		/* What fires from here on is another event. */
 		kn->kn_state = (kn->kn_state & ~KN_ACTIVE) |
 			       KN_CLAIMED | KN_TAKEN;
-		s->kn[n] = kn;
-		s->ev[n] = TO_ASK;
+		t->kn = kn;
+		t->ev = TO_ASK;
 		if (!together && asked_locked(kn))
-			s->ev[n] = scan_snapshot(kn, &s->snapshot[n]);
-		if (!n++)
+			t->ev = scan_snapshot(kn, &t->snapshot);
+		t++;
+		if (!first)
 			first = pos;
 		last = pos;
 	}
-	s->n = n;
-	if (!n)
+	s->stop = t;
+	if (!first)
 		return false;
+	n = t - s->batch;
 	kq_count(&s->kq->listed, -n);
 	s->brief = alone ? 0 : n;
 	s->kq->brief += s->brief;
@@ -238,15 +249,12 @@ static const struct kq_event *scan_ask(struct knote *kn,
 	return &kn->kn_kevent;
 }
 
-/*
- * Whether the file has left the descriptor, which nobody else can close where
- * the table is not shared.
- */
+/* Whether the file has left the descriptor. */
 static bool scan_closed(const struct knote *kn, struct files_struct *files)
 {
 	bool closed;
 
-	if (!kn->kn_fp || atomic_read(&files->count) == 1)
+	if (!kn->kn_fp)
 		return false;
 	rcu_read_lock();
 	closed = kq_slot_file(files, kn->kn_id) != kn->kn_fp;
@@ -272,32 +280,30 @@ static bool scan_copy(const struct kq_event *ev, struct kq_event __user *to)
 
 /*
  * Ask those that were not asked when they were taken, and copy the events out:
- * not those of a descriptor that is being closed, and no more from the first on
- * whose place is not there.
+ * not those of a descriptor that is being closed, which nobody else can do where
+ * the table is not shared; and no more from the first on whose place is not there.
  */
 static void scan_deliver(struct kq_scan *s)
 {
 	struct kq_event __user *to = s->eventlist;
-	const struct kq_event *ev;
-	int i, n = s->n;
+	struct files_struct *files = current->files;
+	bool shared = atomic_read(&files->count) != 1;
+	struct taken *t;
 
-	for (i = 0; i < n; i++) {
-		ev = s->ev[i];
-		if (ev == TO_ASK) {
-			ev = scan_ask(s->kn[i], &s->snapshot[i], to);
-			s->ev[i] = ev;
-		}
-		if (!ev)
+	for (t = s->batch; t != s->stop; t++) {
+		if (t->ev == TO_ASK)
+			t->ev = scan_ask(t->kn, &t->snapshot, to);
+		if (!t->ev)
 			continue;
-		if (scan_closed(s->kn[i], current->files)) {
-			s->ev[i] = NULL;
+		if (shared && scan_closed(t->kn, files)) {
+			t->ev = NULL;
 			continue;
 		}
-		if (ev == TO_ASK || !scan_copy(ev, to))
+		if (t->ev == TO_ASK || !scan_copy(t->ev, to))
 			break;
 		to++;
 	}
-	s->end = i;
+	s->end = t;
 	s->count += to - s->eventlist;
 	s->room -= to - s->eventlist;
 	s->eventlist = to;
@@ -378,15 +384,18 @@ static bool knote_stays(const struct knote *kn, const struct kq_event *ev)
  */
 static bool knote_rests(const struct knote *kn, const struct kq_event *ev)
 {
-	return ev && !(ev->flags & EV_ONESHOT) &&
+	return ev && ev->flags & (EV_DISPATCH | EV_CLEAR) &&
+	       !(ev->flags & EV_ONESHOT) &&
 	       !(kn->kn_state & (KN_ACTIVE | KN_DYING | KN_LISTED));
 }
 
-/* What scan_settle_one() would come to for one that rests, but the counts. */
+/*
+ * What scan_settle_one() would come to for one that rests, off the list already,
+ * but the counts.
+ */
 static void knote_rest(struct knote *kn, const struct kq_event *ev)
 {
 	trace_kqueue_scan(kn->kn_kq, ev);
-	list_del_init(&kn->kn_tqe);
 	kn->kn_state &= ~(KN_QUEUED | KN_CLAIMED | KN_TAKEN);
 	if (ev->flags & EV_DISPATCH)
 		kn->kn_state |= KN_DISABLED;
@@ -394,6 +403,26 @@ static void knote_rest(struct knote *kn, const struct kq_event *ev)
 		kn->kn_fflags = 0;
 		kn->kn_data = 0;
 	}
+}
+
+/*
+ * The whole batch, where all of it rests: the list is emptied at once.  Returns
+ * whether it was so.
+ */
+static bool scan_rests(struct kq_scan *s)
+{
+	struct taken *t;
+
+	for (t = s->batch; t != s->stop; t++) {
+		if (t == s->end || !knote_rests(t->kn, t->ev))
+			return false;
+	}
+	for (t = s->batch; t != s->stop; t++) {
+		INIT_LIST_HEAD(&t->kn->kn_tqe);
+		knote_rest(t->kn, t->ev);
+	}
+	INIT_LIST_HEAD(&s->taken);
+	return true;
 }
 
 static void scan_settle_one(struct kq_scan *s, struct knote *kn,
@@ -414,27 +443,31 @@ static void scan_settle_one(struct kq_scan *s, struct knote *kn,
 static void scan_settle(struct kq_scan *s)
 {
 	struct kqueue *kq = s->kq;
-	int i, stay = 0, rest = 0, end = s->end;
+	struct taken *t;
+	int stay = 0, rest = 0;
 	struct knote *kn;
 
-	for (i = s->n - 1; i >= end; i--) {
-		kn = s->kn[i];
-		if (!(kn->kn_state & KN_DYING))
-			knote_restore(kn, s->ev[i]);
-		scan_unclaim(s, kn);
+	for (t = s->stop; t != s->end;) {
+		t--;
+		if (!(t->kn->kn_state & KN_DYING))
+			knote_restore(t->kn, t->ev);
+		scan_unclaim(s, t->kn);
 	}
-	for (i = 0; i < end; i++) {
-		kn = s->kn[i];
-		if (likely(knote_stays(kn, s->ev[i]))) {
-			trace_kqueue_scan(kq, s->ev[i]);
+	if (scan_rests(s))
+		rest = s->stop - s->batch;
+	for (t = s->batch + rest; t != s->end; t++) {
+		kn = t->kn;
+		if (likely(knote_stays(kn, t->ev))) {
+			trace_kqueue_scan(kq, t->ev);
 			kn->kn_state = (kn->kn_state | KN_ACTIVE) &
 				       ~(KN_CLAIMED | KN_TAKEN);
 			stay++;
-		} else if (likely(knote_rests(kn, s->ev[i]))) {
-			knote_rest(kn, s->ev[i]);
+		} else if (likely(knote_rests(kn, t->ev))) {
+			list_del_init(&kn->kn_tqe);
+			knote_rest(kn, t->ev);
 			rest++;
 		} else {
-			scan_settle_one(s, kn, s->ev[i]);
+			scan_settle_one(s, kn, t->ev);
 		}
 	}
 	kq_count(&kq->listed, stay);
@@ -444,7 +477,7 @@ static void scan_settle(struct kq_scan *s)
 	}
 	kq->brief -= s->brief;
 	kq_count(&kq->claim_seq, 1);
-	if (end < s->n) {
+	if (s->end != s->stop) {
 		/* Those that were delivered are not taken once more. */
 		if (!s->marked)
 			list_add_tail(&s->marker.kn_tqe, &kq->ready);
@@ -479,7 +512,7 @@ static int scan_pause(struct kq_scan *s)
 	cond_resched();
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (s->end < s->n)
+	if (s->end != s->stop)
 		return kq_fault_in(s->eventlist, sizeof(*s->eventlist));
 	return 0;
 }
@@ -495,14 +528,14 @@ static int kqueue_scan(struct kq_scan *s)
 
 	kqueue_settle(kq);
 	s->marked = false;
-	s->end = 0;
+	s->end = s->batch;
 	raw_spin_lock_irq(&kq->lock);
 	while (scan_take(s)) {
 		raw_spin_unlock_irq(&kq->lock);
 		scan_deliver(s);
 		raw_spin_lock_irq(&kq->lock);
 		scan_settle(s);
-		if (s->end == s->n && (s->last || !s->room))
+		if (s->end == s->stop && (s->last || !s->room))
 			break;
 		raw_spin_unlock_irq(&kq->lock);
 		error = scan_pause(s);

@@ -962,6 +962,48 @@ TEST_F(kevent, level_goes_behind)
 	}
 }
 
+TEST_F(kevent, clear_beside_level)
+{
+	struct kevent ev[8];
+	int i, fd[5];
+
+	for (i = 0; i < 5; i++) {
+		fd[i] = eventfd(1, 0);
+		ASSERT_EQ(0, kq_add(self->kq, fd[i], EVFILT_READ,
+				    i == 2 ? 0 : EV_CLEAR));
+	}
+	EXPECT_EQ(5, kq_poll(self->kq, ev, 8));
+	ASSERT_EQ(1, kq_poll(self->kq, ev, 8));
+	EXPECT_EQ(fd[2], ev[0].ident);
+	ASSERT_EQ(0, eventfd_write(fd[4], 1));
+	ASSERT_EQ(0, eventfd_write(fd[1], 1));
+	ASSERT_EQ(3, kq_poll(self->kq, ev, 8));
+	EXPECT_EQ(fd[2], ev[0].ident);
+	EXPECT_EQ(fd[4], ev[1].ident);
+	EXPECT_EQ(fd[1], ev[2].ident);
+	EXPECT_EQ(1, kq_poll(self->kq, ev, 8));
+}
+
+/* all of a batch, and then all of it once more */
+TEST_F(kevent, clear_alone)
+{
+	struct kevent ev[64];
+	int i, round, fd[40];
+
+	for (i = 0; i < 40; i++) {
+		fd[i] = eventfd(0, 0);
+		ASSERT_EQ(0, kq_add(self->kq, fd[i], EVFILT_READ, EV_CLEAR));
+	}
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < 40; i++)
+			ASSERT_EQ(0, eventfd_write(fd[i], 1));
+		ASSERT_EQ(40, kq_poll(self->kq, ev, 64));
+		for (i = 0; i < 40; i++)
+			EXPECT_EQ(fd[i], ev[i].ident);
+		EXPECT_EQ(0, kq_poll(self->kq, ev, 64));
+	}
+}
+
 /* One call never returns the same knote twice. */
 TEST_F(kevent, never_the_same_knote_twice)
 {

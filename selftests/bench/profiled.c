@@ -151,6 +151,30 @@ static void waits(void)
 	objects_close(&e);
 }
 
+static void edges(void)
+{
+	struct objects o;
+	int i, j, q, p;
+
+	objects_open(&o, TCP, 64);
+	q = queue_new(KQUEUE);
+	p = queue_new(EPOLL);
+	queue_add_all(KQUEUE, q, o.rd, 64, EDGE);
+	queue_add_all(EPOLL, p, o.rd, 64, EDGE);
+	for (i = 0; i < 32; i++) {
+		ready(&o, 64);
+		OPERATION(21, 1, 64, "kqueue: wait, 64 come, each: tcp",
+			  queue_wait(KQUEUE, q));
+		OPERATION(22, 1, 64, "epoll: wait, 64 come, each: tcp",
+			  queue_wait(EPOLL, p));
+		for (j = 0; j < 64; j++)
+			object_read(&o, j);
+	}
+	close(q);
+	close(p);
+	objects_close(&o);
+}
+
 static void wakes(void)
 {
 	struct objects o;
@@ -181,6 +205,7 @@ int main(void)
 	floors();
 	changes();
 	waits();
+	edges();
 	wakes();
 	return 0;
 }
