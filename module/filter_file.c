@@ -19,6 +19,7 @@
 #include "amount.h"
 #include "compat/sock.h"
 #include "compat/wait.h"
+#include "connecting.h"
 #include "filter.h"
 #include "knote.h"
 
@@ -102,6 +103,19 @@ static void file_detach(struct knote *kn)
 
 static bool file_detach_try(struct knote *kn)
 {
+	return file_leave(kn, true);
+}
+
+/* WRITE on a unix socket. */
+static void unix_write_detach(struct knote *kn)
+{
+	connecting_del(kn);
+	file_leave(kn, false);
+}
+
+static bool unix_write_detach_try(struct knote *kn)
+{
+	connecting_del(kn);
 	return file_leave(kn, true);
 }
 
@@ -458,6 +472,14 @@ static const struct filterops tcp_write_filtops =
 	NOBLOCK_FILTOPS(file_sample, .f_undo = tcp_write_undo);
 static const struct filterops tcp_read_filtops =
 	NOBLOCK_FILTOPS(tcp_read_sample);
+static const struct filterops unix_write_filtops = {
+	.f_isfd		= 1,
+	.f_flags	= FILTER_NOBLOCK,
+	.f_detach	= unix_write_detach,
+	.f_detach_try	= unix_write_detach_try,
+	.f_sample	= file_sample,
+};
+
 static const struct filterops unix_read_filtops =
 	NOBLOCK_FILTOPS(unix_read_sample);
 static const struct filterops pipe_read_filtops =
@@ -491,6 +513,8 @@ static const struct filterops *object_filtops(const struct knote *kn)
 		fops = read_filtops(kn->kn_object, kn->kn_fp);
 	else if (kn->kn_filter == EVFILT_WRITE && kn->kn_object == OBJECT_TCP)
 		fops = &tcp_write_filtops;
+	else if (kn->kn_filter == EVFILT_WRITE && kn->kn_object == OBJECT_UNIX)
+		fops = &unix_write_filtops;
 	if (!fops && amount_never_blocks(kn->kn_object))
 		fops = &file_noblock_filtops;
 	return fops ?: &file_filtops;
@@ -530,6 +554,8 @@ static int file_attach(struct knote *kn)
 	mask = vfs_poll(kn->kn_fp, &at.pt);
 	if (!at.error && kn->kn_filter == EVFILT_WRITE && object == OBJECT_PIPE)
 		pipe_attach_write(&at, mask);
+	if (!at.error && kn->kn_fop == &unix_write_filtops)
+		at.error = connecting_add(kn);
 	if (at.error) {
 		file_detach(kn);
 		return at.error;

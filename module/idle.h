@@ -16,13 +16,15 @@ void idle_free(struct kqueue *kq);
  * idle_update - say whether a call could find anything
  * @kq: the queue, locked; what is pending or watched inside has changed
  *
- * A queue that watches queues never says that it is idle: what they have is
- * found by looking, see nested.c.
+ * A queue that watches queues never says that it is idle, nor one that waits for
+ * a unix socket to be connected: what they have is found by looking, see nested.c
+ * and connecting.c.
  */
 static inline void idle_update(struct kqueue *kq)
 {
 	if (unlikely(kq->idle))
-		WRITE_ONCE(kq->idle->idle, !kq->count && !kq->nnested);
+		WRITE_ONCE(kq->idle->idle, !kq->count && !kq->nnested &&
+			   !kq->nconnecting);
 }
 
 #endif /* _KQUEUE_IDLE_H */

@@ -128,6 +128,7 @@ static __poll_t kqueue_poll(struct file *file, poll_table *wait)
 	bool ready;
 
 	poll_wait(file, &kq->pollers, wait);
+	connecting_settle(kq);
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	ready = kq->count;
 	raw_spin_unlock_irqrestore(&kq->lock, flags);

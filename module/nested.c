@@ -116,6 +116,7 @@ static void walk_queues(struct kqueue *kq, struct list_head *walk)
 	walk_id++;
 	walk_visit(kq, walk);
 	list_for_each_entry(kq, walk, walk) {
+		connecting_settle(kq);
 		raw_spin_lock_irqsave(&kq->lock, flags);
 		list_for_each_entry(nd, &kq->nested, link) {
 			if (!nested_counts(nd))

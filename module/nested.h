@@ -3,7 +3,7 @@
 #ifndef _KQUEUE_NESTED_H
 #define _KQUEUE_NESTED_H
 
-#include "queue.h"
+#include "connecting.h"
 
 bool nested_ahead(struct kqueue *kq);
 void nested_settle(struct kqueue *kq);
@@ -20,13 +20,15 @@ static inline bool kqueue_ahead(struct kqueue *kq)
 }
 
 /**
- * kqueue_settle - make pending what the queues it watches have for a queue
+ * kqueue_settle - make pending what is found by looking: what was connected, and
+ *	what the queues have that a queue watches
  * @kq: the queue, which the caller keeps alive
  *
  * Context: process, may sleep.
  */
 static inline void kqueue_settle(struct kqueue *kq)
 {
+	connecting_settle(kq);
 	if (!list_empty(&kq->nested))
 		nested_settle(kq);
 }

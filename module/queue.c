@@ -50,6 +50,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "connecting.h"
 #include "idle.h"
 #include "knote.h"
 #include "limits.h"
@@ -74,6 +75,7 @@ static void kqueue_reap(struct work_struct *work)
 {
 	struct kqueue *kq = container_of(to_rcu_work(work), struct kqueue, reap);
 
+	connecting_end(kq);
 	irq_work_sync(&kq->notify);
 	idle_free(kq);
 	kq_user_put(kq->user);
@@ -123,6 +125,7 @@ struct kqueue *kqueue_create(void)
 	INIT_LIST_HEAD(&kq->knotes);
 	INIT_LIST_HEAD(&kq->nested);
 	INIT_LIST_HEAD(&kq->watchers);
+	connecting_init(kq);
 	kq->files = current->files;
 	kq->cred = get_current_cred();
 	init_swait_queue_head(&kq->sleepers);

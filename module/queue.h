@@ -6,6 +6,7 @@
 #define _KQUEUE_QUEUE_H
 
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
@@ -36,6 +37,9 @@ struct kq_user;
  * @nested: q: what it watches that is a queue, see nested.c
  * @watchers: q: the same, of the queues that watch it
  * @nnested: q: how many are on @nested
+ * @connecting: q: WRITE on unix sockets that are not connected, see connecting.c
+ * @nconnecting: q: how many are on @connecting
+ * @tick: started under q: looks at them, as long as there are any
  * @files: I: the descriptor table that owns it; compared, not used
  * @dead: q: its owner has closed it; it holds no knote and never will
  * @sleepers: threads in kevent()
@@ -67,6 +71,9 @@ struct kqueue {
 	struct list_head	nested;
 	struct list_head	watchers;
 	unsigned int		nnested;
+	struct list_head	connecting;
+	unsigned int		nconnecting;
+	struct hrtimer		tick;
 	struct files_struct	*files;
 	bool			dead;
 	struct swait_queue_head	sleepers;

@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kq_objects.h"
 
@@ -441,22 +443,167 @@ TEST(tcp_is_ready_once_connected)
 	EXPECT_EQ(0, so_error(s));
 }
 
-/* the same for a unix socket, evaluated by a change to the knote */
-TEST(unix_stream_is_ready_once_connected)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int kq = kqueue(), s = socket(AF_UNIX, SOCK_STREAM, 0);
-	int l = socket(AF_UNIX, SOCK_STREAM, 0);
-	socklen_t len = sizeof(sun);
+/* the same for a unix socket, whose connect() tells nobody */
+FIXTURE(unix_connect) {
+	struct sockaddr_un sun;
+	socklen_t len;
+	int kq, s, l;
+};
 
-	ASSERT_EQ(0, bind(l, (struct sockaddr *)&sun, sizeof(sun.sun_family)));
-	ASSERT_EQ(0, getsockname(l, (struct sockaddr *)&sun, &len));
-	ASSERT_EQ(0, listen(l, 1));
-	ASSERT_EQ(0, kq_add(kq, s, EVFILT_WRITE, 0));
-	EXPECT_EQ(0, kq_pending(kq));
-	ASSERT_EQ(0, connect(s, (struct sockaddr *)&sun, len));
-	ASSERT_EQ(0, kq_add(kq, s, EVFILT_WRITE, 0));
-	EXPECT_EQ(1, kq_pending(kq));
+FIXTURE_SETUP(unix_connect)
+{
+	struct kevent ev;
+	int i;
+
+	self->sun.sun_family = AF_UNIX;
+	self->len = sizeof(self->sun);
+	self->kq = kqueue();
+	self->s = socket(AF_UNIX, SOCK_STREAM, 0);
+	self->l = socket(AF_UNIX, SOCK_STREAM, 0);
+	ASSERT_EQ(0, bind(self->l, (struct sockaddr *)&self->sun,
+			  sizeof(self->sun.sun_family)));
+	ASSERT_EQ(0, getsockname(self->l, (struct sockaddr *)&self->sun,
+				 &self->len));
+	ASSERT_EQ(0, listen(self->l, 1));
+	ASSERT_EQ(0, kq_add(self->kq, self->s, EVFILT_WRITE, 0));
+	/* often enough for a queue to be known as idle */
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, kq_poll(self->kq, &ev, 1));
+}
+
+FIXTURE_TEARDOWN(unix_connect)
+{
+	close(self->s);
+	close(self->l);
+	close(self->kq);
+}
+
+static int unix_connect(int s, const struct sockaddr_un *sun, socklen_t len)
+{
+	return connect(s, (const struct sockaddr *)sun, len);
+}
+
+TEST_F(unix_connect, is_seen_by_a_look)
+{
+	struct kevent ev;
+
+	ASSERT_EQ(0, unix_connect(self->s, &self->sun, self->len));
+	ASSERT_EQ(1, kq_poll(self->kq, &ev, 1));
+	EXPECT_EQ(0, ev.flags);
+	EXPECT_LT(0, ev.data);
+}
+
+TEST_F(unix_connect, is_seen_by_poll)
+{
+	struct pollfd p = { .fd = self->kq, .events = POLLIN };
+
+	EXPECT_EQ(0, poll(&p, 1, 0));
+	ASSERT_EQ(0, unix_connect(self->s, &self->sun, self->len));
+	EXPECT_EQ(1, poll(&p, 1, 0));
+}
+
+TEST_F(unix_connect, is_seen_by_a_queue_outside)
+{
+	int outer = kqueue();
+	struct kevent ev;
+
+	ASSERT_EQ(0, kq_add(outer, self->kq, EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_poll(outer, &ev, 1));
+	ASSERT_EQ(0, unix_connect(self->s, &self->sun, self->len));
+	EXPECT_EQ(1, kq_poll(outer, &ev, 1));
+	close(outer);
+}
+
+/* by another process, while this one sleeps */
+static pid_t unix_connect_later(int s, const struct sockaddr_un *sun,
+				socklen_t len)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		usleep(50000);
+		_exit(unix_connect(s, sun, len));
+	}
+	return pid;
+}
+
+TEST_F(unix_connect, wakes_a_sleeper)
+{
+	struct kevent ev;
+	pid_t pid = unix_connect_later(self->s, &self->sun, self->len);
+
+	EXPECT_EQ(1, kq_wait(self->kq, &ev, 1));
+	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+}
+
+TEST_F(unix_connect, wakes_a_poller)
+{
+	struct pollfd p = { .fd = self->kq, .events = POLLIN };
+	pid_t pid = unix_connect_later(self->s, &self->sun, self->len);
+
+	EXPECT_EQ(1, poll(&p, 1, 10000));
+	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+}
+
+/* more than one look takes */
+TEST_F(unix_connect, is_seen_among_many)
+{
+	struct kevent ev;
+	int i, s = -1;
+
+	for (i = 0; i < 200; i++) {
+		s = socket(AF_UNIX, SOCK_STREAM, 0);
+		ASSERT_EQ(0, kq_add(self->kq, s, EVFILT_WRITE, 0));
+	}
+	EXPECT_EQ(0, kq_poll(self->kq, &ev, 1));
+	ASSERT_EQ(0, unix_connect(s, &self->sun, self->len));
+	ASSERT_EQ(1, kq_poll(self->kq, &ev, 1));
+	EXPECT_EQ(s, ev.ident);
+}
+
+TEST_F(unix_connect, is_told_once_with_clear)
+{
+	struct kevent ev;
+	int s = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ASSERT_EQ(0, kq_change(self->kq, self->s, EVFILT_WRITE, EV_DELETE, 0, 0,
+			       NULL));
+	ASSERT_EQ(0, kq_add(self->kq, s, EVFILT_WRITE, EV_CLEAR));
+	EXPECT_EQ(0, kq_poll(self->kq, &ev, 1));
+	ASSERT_EQ(0, unix_connect(s, &self->sun, self->len));
+	EXPECT_EQ(1, kq_poll(self->kq, &ev, 1));
+	EXPECT_EQ(0, kq_poll(self->kq, &ev, 1));
+	close(s);
+}
+
+TEST_F(unix_connect, is_nothing_once_deleted_or_closed)
+{
+	int s = dup(self->s);
+
+	ASSERT_EQ(0, kq_add(self->kq, s, EVFILT_WRITE, 0));
+	ASSERT_EQ(0, kq_change(self->kq, s, EVFILT_WRITE, EV_DELETE, 0, 0,
+			       NULL));
+	close(self->s);
+	self->s = s;
+	ASSERT_EQ(0, unix_connect(s, &self->sun, self->len));
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+TEST_F(unix_connect, is_told_when_enabled)
+{
+	ASSERT_EQ(0, kq_add(self->kq, self->s, EVFILT_WRITE, EV_DISABLE));
+	ASSERT_EQ(0, unix_connect(self->s, &self->sun, self->len));
+	EXPECT_EQ(0, kq_pending(self->kq));
+	ASSERT_EQ(0, kq_add(self->kq, self->s, EVFILT_WRITE, EV_ENABLE));
+	EXPECT_EQ(1, kq_pending(self->kq));
+}
+
+TEST_F(unix_connect, ends_a_sleep_in_time)
+{
+	struct timespec ts = { .tv_nsec = 50000000 };
+	struct kevent ev;
+
+	EXPECT_EQ(0, kevent(self->kq, NULL, 0, &ev, 1, &ts));
 }
 
 /* a listener never */
