@@ -86,7 +86,7 @@ do {									\
 /*
  * kqueue() makes a queue and returns a descriptor for it, or -1 with errno
  * ENOENT or ENXIO (the kqueue module is not loaded), EMFILE, ENFILE or ENOMEM.
- * The descriptor is always close-on-exec, and a forked child does not have it.
+ * The descriptor is made close-on-exec, and a forked child does not have it.
  */
 int	kqueue(void);
 
