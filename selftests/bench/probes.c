@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@
 #define LIMIT		60
 #define NOISE		10	/* of the 130,000 of an exec */
 #define ROUNDS		8
+#define MOST_ROUNDS	32	/* where the smallest has not come in those */
 #define MODULE		"/run/guest/kqueue.ko"
 
 /* Descriptors */
@@ -224,10 +226,24 @@ static void prepare(const char *arrive)
 		err(1, "pipe");
 }
 
+static bool too_much(const int64_t *without, const int64_t *before,
+		     const int64_t *watching)
+{
+	int i;
+
+	for (i = 0; i < COSTS; i++) {
+		if (before[i] - without[i] > NOISE ||
+		    watching[i] - without[i] >= LIMIT)
+			return true;
+	}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	int64_t without[COSTS], before[COSTS], watching[COSTS];
-	int i, fd[2], failed = 0;
+	bool failed = true;
+	int i, fd[2];
 
 	if (argc != 2)
 		errx(2, "usage: probes ARRIVE");
@@ -238,7 +254,7 @@ int main(int argc, char **argv)
 		before[i] = INT64_MAX;
 		watching[i] = INT64_MAX;
 	}
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < ROUNDS || (failed && i < MOST_ROUNDS); i++) {
 		unload_module();
 		measure(without);
 		load_module();
@@ -246,15 +262,13 @@ int main(int argc, char **argv)
 		tell(fd);
 		measure(watching);
 		tell(fd);
+		failed = too_much(without, before, watching);
 	}
 
 	printf("         without  loaded  another is watched\n");
-	for (i = 0; i < COSTS; i++) {
+	for (i = 0; i < COSTS; i++)
 		printf("%-7s %8" PRId64 " %+7" PRId64 " %+7" PRId64 "\n",
 		       names[i], without[i], before[i] - without[i],
 		       watching[i] - without[i]);
-		failed |= before[i] - without[i] > NOISE ||
-			  watching[i] - without[i] >= LIMIT;
-	}
 	return failed;
 }
