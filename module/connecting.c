@@ -60,8 +60,9 @@ static void look_at_lot(struct kqueue *kq)
 			break;
 		}
 		if (connected(c->kn)) {
-			connecting_remove(kq, c);
+			/* In this order: the page never says idle between. */
 			knote_activate(c->kn);
+			connecting_remove(kq, c);
 		}
 	}
 }
