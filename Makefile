@@ -152,7 +152,8 @@ demo:
 tests check:
 	@$(VM)/need lib vm check
 	@$(MAKE) --no-print-directory lib
-	@$(MAKE) --no-print-directory -C lib O=../build/lib32 CFLAGS='-O2 -g -m32'
+	@$(MAKE) --no-print-directory -C lib O=../build/lib32 \
+		CFLAGS="-O2 -g -m32 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64"
 	@$(MAKE) --no-print-directory -C lib O=../build/libmusl CC=musl-gcc \
 		CFLAGS="-O2 -g -Wno-sign-conversion -idirafter /usr/include \
 		-idirafter /usr/include/$$(gcc -print-multiarch)"

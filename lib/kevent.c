@@ -2,6 +2,12 @@
 /*
  * kevent(2), and queues that are known, without a call, to have nothing.
  *
+ * kevent() is one ioctl: struct kevent is laid out as the kernel's struct
+ * kq_event, so the program's own arrays go to the kernel as they stand.  It
+ * waits for no lock, which makes it safe in a signal handler and under
+ * asynchronous cancellation.  As in BSD it is a cancellation point where it may
+ * return events.
+ *
  * The kernel keeps a page for each queue, struct kq_idle, that says whether
  * anything is pending.  That of a descriptor is mapped once the program has
  * asked in vain a few times.  It is for the queue, not for the number, so next to
@@ -16,6 +22,9 @@
  * the queue is of no use to it; so it finds no epoch and asks the kernel.
  */
 #define _GNU_SOURCE
+#undef _TIME_BITS		/* kevent() takes the timespec of old */
+#include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/event.h>
@@ -27,7 +36,29 @@
 #include <linux/kqueue.h>
 #include <linux/time_types.h>
 
-#include "call.h"
+#if defined(__GLIBC__) && __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#else
+#define __libc_single_threaded	0
+#endif
+
+#include "queue.h"
+
+_Static_assert(sizeof(struct kevent) == sizeof(struct kq_event) &&
+	       offsetof(struct kevent, filter) ==
+	       offsetof(struct kq_event, filter) &&
+	       offsetof(struct kevent, flags) ==
+	       offsetof(struct kq_event, flags) &&
+	       offsetof(struct kevent, fflags) ==
+	       offsetof(struct kq_event, fflags) &&
+	       offsetof(struct kevent, data) ==
+	       offsetof(struct kq_event, data) &&
+	       offsetof(struct kevent, udata) ==
+	       offsetof(struct kq_event, udata),
+	       "struct kevent is struct kq_event");
+_Static_assert(sizeof(uintptr_t) == sizeof(__u64) ||
+	       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "a 32-bit ident is the low half of the kernel's");
 
 #define PATIENCE	8		/* of 256 vain calls the one that maps it */
 
@@ -137,7 +168,47 @@ static int is_zero(const struct timespec *timeout)
 	return (timeout->tv_sec | timeout->tv_nsec) == 0;
 }
 
-/* By a system call. */
+/* A call failed: EBADF if kq is no queue, else what the kernel said. */
+static int failed(int kq)
+{
+	int error = errno;
+
+	errno = kq_is_queue(kq) ? error : EBADF;
+	return -1;
+}
+
+/* No function that is a cancellation point makes any system call that one likes. */
+static int call(int kq, struct kq_kevent *arg)
+{
+	int n, type;
+
+	if (arg->nevents <= 0 || __libc_single_threaded)
+		return ioctl(kq, KQ_IOC_KEVENT, arg);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	n = ioctl(kq, KQ_IOC_KEVENT, arg);
+	pthread_setcanceltype(type, NULL);
+	return n;
+}
+
+/* timeout is a struct __kernel_timespec. */
+static int system_call(int kq, const struct kevent *changelist, int nchanges,
+		       struct kevent *eventlist, int nevents, const void *timeout)
+{
+	struct kq_kevent arg = {
+		.changelist = (uintptr_t)changelist,
+		.eventlist = (uintptr_t)eventlist,
+		.timeout = (uintptr_t)timeout,
+		.nchanges = nchanges,
+		.nevents = nevents,
+		.flags = KQ_CALL_RESUME |
+			 (sizeof(uintptr_t) == sizeof(__u32) ? KQ_CALL_NARROW : 0),
+	};
+	int n = call(kq, &arg);
+
+	return n >= 0 ? n : failed(kq);
+}
+
+/* The same; timeout is the program's. */
 static int ask(int kq, const struct kevent *changelist, int nchanges,
 	       struct kevent *eventlist, int nevents,
 	       const struct timespec *timeout)
@@ -145,12 +216,12 @@ static int ask(int kq, const struct kevent *changelist, int nchanges,
 	struct __kernel_timespec ts;
 
 	if (sizeof(*timeout) == sizeof(ts) || !timeout || nevents <= 0)
-		return kq_call(kq, changelist, nchanges, eventlist, nevents,
-			       timeout);
+		return system_call(kq, changelist, nchanges, eventlist, nevents,
+				   timeout);
 	/* A 32-bit time_t: the one thing that has to be converted. */
 	ts.tv_sec = timeout->tv_sec;
 	ts.tv_nsec = timeout->tv_nsec;
-	return kq_call(kq, changelist, nchanges, eventlist, nevents, &ts);
+	return system_call(kq, changelist, nchanges, eventlist, nevents, &ts);
 }
 
 /* kevent() where a look at the page is not enough; out of the way of one. */
@@ -185,6 +256,6 @@ int __kevent_time64(int kq, const struct kevent *changelist, int nchanges,
 int __kevent_time64(int kq, const struct kevent *changelist, int nchanges,
 		    struct kevent *eventlist, int nevents, const void *timeout)
 {
-	return kq_call(kq, changelist, nchanges, eventlist, nevents, timeout);
+	return system_call(kq, changelist, nchanges, eventlist, nevents, timeout);
 }
 #endif

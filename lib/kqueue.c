@@ -1,59 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * kqueue(2), and kevent(2) when it has to ask the kernel, on /dev/kqueue.
- *
- * kevent() is one ioctl: struct kevent is laid out as the kernel's struct
- * kq_event, so the program's own arrays go to the kernel as they stand.  It
- * waits for no lock, which makes it safe in a signal handler and under
- * asynchronous cancellation.  As in BSD it is a cancellation point where it may
- * return events.
+ * kqueue(2): an open of /dev/kqueue.
  *
  * A queue is not inherited by fork.  The kernel sees to it that a child's copy
  * is of no use; the library remembers the numbers of its queues and closes them
  * in the child, so that they are free there too.
  */
 #define _GNU_SOURCE
-#undef _TIME_BITS		/* kevent() takes the timespec of old */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/event.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/kqueue.h>
-#include <linux/time_types.h>
 
-#if defined(__GLIBC__) && __has_include(<sys/single_threaded.h>)
-#include <sys/single_threaded.h>
-#else
-#define __libc_single_threaded	0
-#endif
-
-#include "call.h"
-
-_Static_assert(sizeof(struct kevent) == sizeof(struct kq_event) &&
-	       offsetof(struct kevent, filter) ==
-	       offsetof(struct kq_event, filter) &&
-	       offsetof(struct kevent, flags) ==
-	       offsetof(struct kq_event, flags) &&
-	       offsetof(struct kevent, fflags) ==
-	       offsetof(struct kq_event, fflags) &&
-	       offsetof(struct kevent, data) ==
-	       offsetof(struct kq_event, data) &&
-	       offsetof(struct kevent, udata) ==
-	       offsetof(struct kq_event, udata),
-	       "struct kevent is struct kq_event");
-_Static_assert(sizeof(uintptr_t) == sizeof(__u64) ||
-	       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	       "a 32-bit ident is the low half of the kernel's");
+#include "queue.h"
 
 #define WORD_BITS	((int)(CHAR_BIT * sizeof(unsigned long)))
 #define PAGE_WORDS	(4096 / (int)sizeof(unsigned long) - 2)
@@ -112,7 +79,7 @@ static int remember(int fd)
 }
 
 /* Any other file may answer an ioctl that it does not know as it likes. */
-static int is_queue(int fd)
+int kq_is_queue(int fd)
 {
 	__u32 version = 0;
 
@@ -132,7 +99,7 @@ static void close_queues(int base, unsigned long bits)
 
 	for (; bits; bits &= bits - 1) {
 		fd = base + __builtin_ctzl(bits);
-		if (is_queue(fd) && ioctl(fd, KQ_IOC_OWNED) == 0)
+		if (kq_is_queue(fd) && ioctl(fd, KQ_IOC_OWNED) == 0)
 			close_number(fd);
 	}
 }
@@ -225,43 +192,4 @@ int kqueuex(unsigned int flags)
 		return -1;
 	}
 	return open_queue(0);
-}
-
-/* A call failed: EBADF if kq is no queue, else what the kernel said. */
-static int failed(int kq)
-{
-	int error = errno;
-
-	errno = is_queue(kq) ? error : EBADF;
-	return -1;
-}
-
-/* No function that is a cancellation point makes any system call that one likes. */
-static int call(int kq, struct kq_kevent *arg)
-{
-	int n, type;
-
-	if (arg->nevents <= 0 || __libc_single_threaded)
-		return ioctl(kq, KQ_IOC_KEVENT, arg);
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
-	n = ioctl(kq, KQ_IOC_KEVENT, arg);
-	pthread_setcanceltype(type, NULL);
-	return n;
-}
-
-int kq_call(int kq, const struct kevent *changelist, int nchanges,
-	    struct kevent *eventlist, int nevents, const void *timeout)
-{
-	struct kq_kevent arg = {
-		.changelist = (uintptr_t)changelist,
-		.eventlist = (uintptr_t)eventlist,
-		.timeout = (uintptr_t)timeout,
-		.nchanges = nchanges,
-		.nevents = nevents,
-		.flags = KQ_CALL_RESUME |
-			 (sizeof(uintptr_t) == sizeof(__u32) ? KQ_CALL_NARROW : 0),
-	};
-	int n = call(kq, &arg);
-
-	return n >= 0 ? n : failed(kq);
 }

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef _LIBKQUEUE_QUEUE_H
+#define _LIBKQUEUE_QUEUE_H
+
+#pragma GCC visibility push(hidden)
+
+/* Whether a descriptor is an open of /dev/kqueue; errno may change. */
+int kq_is_queue(int fd);
+
+#pragma GCC visibility pop
+
+#endif /* _LIBKQUEUE_QUEUE_H */
