@@ -393,8 +393,9 @@ static int file_sample(struct knote *kn, struct kq_event *ev,
 
 /*
  * READ on what can tell its bytes by itself.  Where there are some it is readable,
- * and its ->poll, which would say so, need not be asked; nor where a connection has
- * none, as it has after a program has read all that there was.
+ * and its ->poll, which would say so, need not be asked; nor where a connection, or
+ * a pipe that somebody writes to, has none, as it has after a program has read all
+ * that there was.
  */
 static int tcp_read_sample(struct knote *kn, struct kq_event *ev,
 			   void __user *slot)
@@ -418,13 +419,19 @@ static int unix_read_sample(struct knote *kn, struct kq_event *ev,
 			    void __user *slot)
 {
 	struct sock *sk = amount_sock(kn->kn_fp);
+	int state = READ_ONCE(sk->sk_state);
 
-	if (READ_ONCE(sk->sk_state) != TCP_LISTEN) {
+	ev->data = 0;
+	ev->fflags = 0;
+	/* A message may have no bytes. */
+	if (state == TCP_ESTABLISHED &&
+	    skb_queue_empty_lockless(&sk->sk_receive_queue) &&
+	    !kq_sock_is_layered(sk))
+		return read_socket(kn, 0, ev);
+	if (state != TCP_LISTEN)
 		ev->data = amount_unix(sk);
-		ev->fflags = 0;
-		if (ev->data)
-			return read_socket(kn, READ_EVENTS, ev);
-	}
+	if (ev->data)
+		return read_socket(kn, READ_EVENTS, ev);
 	return file_sample(kn, ev, slot);
 }
 
@@ -434,13 +441,11 @@ static int pipe_read_sample(struct knote *kn, struct kq_event *ev,
 {
 	struct pipe_inode_info *pipe = kn->kn_fp->private_data;
 
-	if (READ_ONCE(pipe->writers)) {
-		ev->data = amount_pipe(pipe);
-		ev->fflags = 0;
-		if (ev->data)
-			return 1;
-	}
-	return file_sample(kn, ev, slot);
+	if (!READ_ONCE(pipe->writers))
+		return file_sample(kn, ev, slot);
+	ev->data = amount_pipe(pipe);
+	ev->fflags = 0;
+	return ev->data > 0;
 }
 
 /* READ on what has no amount. */

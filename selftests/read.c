@@ -400,6 +400,21 @@ TEST(unconnected_sockets_are_not_ready)
 	EXPECT_EQ(0, kq_pending(kq));
 }
 
+/* A message without bytes can be received, as soon as it is there */
+TEST(unix_seqpacket_message_may_be_empty)
+{
+	int kq = kqueue(), sv[2];
+	char c;
+
+	ASSERT_EQ(0, kq_unix_seqpacket(sv));
+	ASSERT_EQ(0, kq_add(kq, sv[0], EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, send(sv[1], "", 0, 0));
+	KQ_EXPECT_EVENT(kq, sv[0], EVFILT_READ, 0, 0, 0);
+	ASSERT_EQ(0, recv(sv[0], &c, 1, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+}
+
 static void half_close(struct __test_metadata *_metadata,
 		       int (*open)(int fd[2]), int who, int how)
 {
