@@ -42,12 +42,11 @@ static int deadline_get(struct kq_deadline *deadline,
 {
 	struct timespec64 ts;
 
-	*deadline = (struct kq_deadline){ 0 };
+	*deadline = (struct kq_deadline){ .span = KTIME_MAX, .at = KTIME_MAX };
 	if (call->flags & KQ_CALL_UNTIL) {
 		if (call->timeout > KTIME_MAX)
 			return -EINVAL;
-		deadline->at = call->timeout;
-		deadline->expires = &deadline->at;
+		deadline->at = call->timeout ?: 1;
 		return 0;
 	}
 	if (!call->timeout)
@@ -56,12 +55,9 @@ static int deadline_get(struct kq_deadline *deadline,
 		return -EFAULT;
 	if (ts.tv_sec < 0 || (unsigned long)ts.tv_nsec >= NSEC_PER_SEC)
 		return -EINVAL;
-	if (!ts.tv_sec && !ts.tv_nsec) {
-		deadline->poll = true;
-	} else if (ts.tv_sec <= INT_MAX) {
-		deadline->at = ktime_add_safe(ktime_get(),
-					      timespec64_to_ktime(ts));
-		deadline->expires = &deadline->at;
+	if (ts.tv_sec <= INT_MAX) {
+		deadline->span = timespec64_to_ktime(ts);
+		deadline->at = 0;
 	}
 	return 0;
 }
@@ -186,7 +182,7 @@ static int call_interrupted(struct kq_kevent *call,
 		return -EINTR;
 	call->nchanges = 0;
 	call->timeout = 0;
-	if (deadline->expires) {
+	if (deadline->at != KTIME_MAX) {
 		call->flags |= KQ_CALL_UNTIL;
 		call->timeout = deadline->at;
 	}

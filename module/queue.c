@@ -174,13 +174,6 @@ again:
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 }
 
-void kqueue_wake_sleeper(struct kqueue *kq)
-{
-	lockdep_assert_held(&kq->lock);
-	if (swait_active(&kq->sleepers))
-		swake_up_one(&kq->sleepers);
-}
-
 /*
  * Whoever waits puts itself on the list first and then looks, under the lock,
  * whether there is something; so looking at the lists under the lock, after

@@ -110,7 +110,14 @@ void kqueue_put(struct kqueue *kq);
 int kqueue_kevent(struct kqueue *kq, struct kq_kevent *call,
 		  struct kq_kevent __user *arg);
 
-void kqueue_wake_sleeper(struct kqueue *kq);
+/* One of those who sleep in kevent().  Queue locked. */
+static inline void kqueue_wake_sleeper(struct kqueue *kq)
+{
+	lockdep_assert_held(&kq->lock);
+	if (swait_active(&kq->sleepers))
+		swake_up_one(&kq->sleepers);
+}
+
 void kqueue_wake_all(struct kqueue *kq);
 
 /*

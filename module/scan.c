@@ -57,7 +57,7 @@ struct taken {
  * @taken: the knotes taken, in order (queue.lock)
  * @dead: those that are to be dropped
  * @brief: how many of them the queue's @brief counts: all, or none
- * @listed: whether knotes were listed when it ended
+ * @listed: whether knotes were listed when it ended with nothing
  * @held: whether other scans had some that they are sure to let go of soon
  * @seq: the queue's @claim_seq then
  * @end: the first of the batch whose event was not copied, @stop for none
@@ -91,8 +91,6 @@ static void scan_init(struct kq_scan *s, struct kqueue *kq,
 	s->eventlist = eventlist;
 	s->room = nevents;
 	s->count = 0;
-	s->marker.kn_state = KN_MARKER;
-	INIT_LIST_HEAD(&s->taken);
 	INIT_LIST_HEAD(&s->dead);
 }
 
@@ -154,6 +152,14 @@ static bool asked_locked(const struct knote *kn)
 	return !(kn->kn_state & KN_LISTED) && !kn->kn_fop->f_sample;
 }
 
+/* What comes to the list from here on is not this scan's.  Queue locked. */
+static void scan_mark(struct kq_scan *s)
+{
+	s->marker.kn_state = KN_MARKER;
+	list_add_tail(&s->marker.kn_tqe, &s->kq->ready);
+	s->marked = true;
+}
+
 /*
  * Take the next few knotes that stand together.  Queue locked.  Returns whether
  * there are any.
@@ -205,12 +211,12 @@ static bool scan_take(struct kq_scan *s)
 	kq_count(&s->kq->listed, -n);
 	s->brief = alone ? 0 : n;
 	s->kq->brief += s->brief;
+	INIT_LIST_HEAD(&s->taken);
 	list_bulk_move_tail(&s->taken, first, last);
 	if (!s->marked) {
 		s->last = list_empty(ready);
 		if (!s->last)
-			list_add_tail(&s->marker.kn_tqe, ready);
-		s->marked = !s->last;
+			scan_mark(s);
 	}
 	return true;
 }
@@ -335,11 +341,18 @@ static void knote_delivered(struct knote *kn, const struct kq_event *ev)
 	}
 }
 
+/* Whether one that had nothing to report never will have. */
+static bool knote_lost(const struct knote *kn)
+{
+	return kn->kn_flags & EV_DROP ||
+	       (kn->kn_fp &&
+		kq_slot_file(current->files, kn->kn_id) != kn->kn_fp);
+}
+
 /* What becomes of one that had nothing to report. */
 static void knote_idle(struct knote *kn)
 {
-	if (kn->kn_flags & EV_DROP ||
-	    (kn->kn_fp && knote_slot_lost(kn, current->files)))
+	if (knote_lost(kn))
 		knote_kill(kn);
 	else
 		knote_dequeue(kn);
@@ -380,13 +393,15 @@ static bool knote_stays(const struct knote *kn, const struct kq_event *ev)
 
 /*
  * Whether a knote is nobody's business until it fires or is enabled again: its
- * event copied, and nothing new.
+ * event copied, or it had none, and nothing new.
  */
 static bool knote_rests(const struct knote *kn, const struct kq_event *ev)
 {
-	return ev && ev->flags & (EV_DISPATCH | EV_CLEAR) &&
-	       !(ev->flags & EV_ONESHOT) &&
-	       !(kn->kn_state & (KN_ACTIVE | KN_DYING | KN_LISTED));
+	if (kn->kn_state & (KN_ACTIVE | KN_DYING | KN_LISTED))
+		return false;
+	if (!ev)
+		return !knote_lost(kn);
+	return ev->flags & (EV_DISPATCH | EV_CLEAR) && !(ev->flags & EV_ONESHOT);
 }
 
 /*
@@ -395,8 +410,10 @@ static bool knote_rests(const struct knote *kn, const struct kq_event *ev)
  */
 static void knote_rest(struct knote *kn, const struct kq_event *ev)
 {
-	trace_kqueue_scan(kn->kn_kq, ev);
 	kn->kn_state &= ~(KN_QUEUED | KN_CLAIMED | KN_TAKEN);
+	if (!ev)
+		return;
+	trace_kqueue_scan(kn->kn_kq, ev);
 	if (ev->flags & EV_DISPATCH)
 		kn->kn_state |= KN_DISABLED;
 	if (kn->kn_fop->f_sample && kn->kn_flags & EV_CLEAR) {
@@ -413,8 +430,12 @@ static bool scan_rests(struct kq_scan *s)
 {
 	struct taken *t;
 
-	for (t = s->batch; t != s->stop; t++) {
-		if (t == s->end || !knote_rests(t->kn, t->ev))
+	if (s->end != s->stop)
+		return false;
+	/* The last that came are those most likely to stay. */
+	for (t = s->stop; t != s->batch;) {
+		t--;
+		if (!knote_rests(t->kn, t->ev))
 			return false;
 	}
 	for (t = s->batch; t != s->stop; t++) {
@@ -480,12 +501,11 @@ static void scan_settle(struct kq_scan *s)
 	if (s->end != s->stop) {
 		/* Those that were delivered are not taken once more. */
 		if (!s->marked)
-			list_add_tail(&s->marker.kn_tqe, &kq->ready);
-		s->marked = true;
+			scan_mark(s);
 		/* The page may be long in coming. */
 		kqueue_wake_sleeper(kq);
 	}
-	list_splice_tail_init(&s->taken, &kq->ready);
+	list_splice_tail(&s->taken, &kq->ready);
 }
 
 static noinline void scan_drop(struct list_head *dead)
@@ -526,7 +546,6 @@ static int kqueue_scan(struct kq_scan *s)
 	struct kqueue *kq = s->kq;
 	int error = 0;
 
-	kqueue_settle(kq);
 	s->marked = false;
 	s->end = s->batch;
 	raw_spin_lock_irq(&kq->lock);
@@ -548,21 +567,29 @@ static int kqueue_scan(struct kq_scan *s)
 	/* We may have been woken for what we leave behind. */
 	if (kq->listed)
 		kqueue_wake_sleeper(kq);
-	s->listed = kq->listed;
-	s->held = kq->brief;
-	s->seq = kq->claim_seq;
+	if (!s->count) {
+		s->listed = kq->listed;
+		s->held = kq->brief;
+		s->seq = kq->claim_seq;
+	}
 	raw_spin_unlock_irq(&kq->lock);
 	scan_release(s);
 	return error;
 }
 
 /* Returns 0 when there may be something, -ETIME, or -EINTR. */
-static int kqueue_sleep(struct kqueue *kq, const struct kq_deadline *deadline)
+static int kqueue_sleep(struct kqueue *kq, struct kq_deadline *deadline)
 {
 	DECLARE_SWAITQUEUE(wait);
+	ktime_t *expires = &deadline->at;
 	int error = 0;
 	bool listed;
 
+	/* The clock is not read for those who find something. */
+	if (!deadline->at)
+		deadline->at = ktime_add_safe(ktime_get(), deadline->span);
+	if (deadline->at == KTIME_MAX)
+		expires = NULL;
 	for (;;) {
 		prepare_to_swait_exclusive(&kq->sleepers, &wait,
 					   TASK_INTERRUPTIBLE);
@@ -575,8 +602,7 @@ static int kqueue_sleep(struct kqueue *kq, const struct kq_deadline *deadline)
 			error = -EINTR;
 			break;
 		}
-		if (!schedule_hrtimeout_range(deadline->expires,
-					      current->timer_slack_ns,
+		if (!schedule_hrtimeout_range(expires, current->timer_slack_ns,
 					      HRTIMER_MODE_ABS)) {
 			error = -ETIME;
 			break;
@@ -629,17 +655,21 @@ static void kqueue_pass_on(struct kqueue *kq)
  * Return: their number, or a negative errno.
  */
 int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
-		int nevents, const struct kq_deadline *deadline)
+		int nevents, struct kq_deadline *deadline)
 {
 	struct kq_scan s __uninitialized;
 	int error;
 
 	scan_init(&s, kq, eventlist, nevents);
 	for (;;) {
-		error = kqueue_scan(&s);
-		if (s.count || error)
-			break;
-		if (deadline->poll) {
+		kqueue_settle(kq);
+		/* One who sleeps looks again, under the lock. */
+		if (READ_ONCE(kq->listed) || !deadline->span) {
+			error = kqueue_scan(&s);
+			if (s.count || error)
+				break;
+		}
+		if (!deadline->span) {
 			error = scan_again(&s);
 			if (error <= 0)
 				break;

@@ -8,17 +8,15 @@
 
 /**
  * struct kq_deadline - until when a call waits
- * @at: on CLOCK_MONOTONIC
- * @expires: points to @at, or is NULL: for ever
- * @poll: not at all
+ * @span: how long once it has found nothing: 0 not at all, KTIME_MAX for ever
+ * @at: when that ends, on CLOCK_MONOTONIC; 0 until it is known
  */
 struct kq_deadline {
+	ktime_t	span;
 	ktime_t	at;
-	ktime_t	*expires;
-	bool	poll;
 };
 
 int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
-		int nevents, const struct kq_deadline *deadline);
+		int nevents, struct kq_deadline *deadline);
 
 #endif /* _KQUEUE_SCAN_H */

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,7 +20,7 @@
 #include "bench.h"
 #include "mark.h"
 
-static const struct timespec no_time;
+static const struct timespec no_time, second = { .tv_sec = 1 };
 
 static char told[64];
 
@@ -86,6 +87,7 @@ static void ready(struct objects *o, int n)
 static void waits(void)
 {
 	struct objects e, t;
+	struct epoll_event eev;
 	struct kevent kev;
 	int i, q, p;
 
@@ -141,7 +143,14 @@ static void waits(void)
 	close(q);
 	q = queue_new(KQUEUE);
 	queue_add(KQUEUE, q, t.rd[0], LEVEL);
+	p = queue_new(EPOLL);
+	queue_add(EPOLL, p, t.rd[0], LEVEL);
 	OPERATION(17, 32, 1, "kqueue: wait, 1 ready: tcp", queue_wait(KQUEUE, q));
+	OPERATION(23, 32, 1, "kqueue: wait a second, 1 ready: tcp",
+		  kevent(q, NULL, 0, &kev, 1, &second));
+	OPERATION(24, 32, 1, "epoll: wait a second, 1 ready: tcp",
+		  epoll_wait(p, &eev, 1, 1000));
+	close(p);
 	close(q);
 	q = queue_new(KQUEUE);
 	OPERATION(18, 32, 1, "kqueue: wait, none ready, no time",
@@ -169,6 +178,33 @@ static void edges(void)
 			  queue_wait(EPOLL, p));
 		for (j = 0; j < 64; j++)
 			object_read(&o, j);
+	}
+	close(q);
+	close(p);
+	objects_close(&o);
+}
+
+/* What was ready is so no more: a call finds that out, and has nothing. */
+static void stale(void)
+{
+	struct objects o;
+	int i, j, q, p;
+
+	objects_open(&o, TCP, 64);
+	q = queue_new(KQUEUE);
+	p = queue_new(EPOLL);
+	queue_add_all(KQUEUE, q, o.rd, 64, LEVEL);
+	queue_add_all(EPOLL, p, o.rd, 64, LEVEL);
+	for (i = 0; i < 32; i++) {
+		ready(&o, 64);
+		queue_wait(KQUEUE, q);
+		queue_wait(EPOLL, p);
+		for (j = 0; j < 64; j++)
+			object_read(&o, j);
+		OPERATION(25, 1, 64, "kqueue: wait, 64 were ready, each: tcp",
+			  queue_wait(KQUEUE, q));
+		OPERATION(26, 1, 64, "epoll: wait, 64 were ready, each: tcp",
+			  queue_wait(EPOLL, p));
 	}
 	close(q);
 	close(p);
@@ -206,6 +242,7 @@ int main(void)
 	changes();
 	waits();
 	edges();
+	stale();
 	wakes();
 	return 0;
 }
