@@ -13,6 +13,26 @@
 #include "register.h"
 #include "scan.h"
 
+/* copy_from_user(), field by field: most calls are short. */
+static int call_get(struct kq_kevent *call, const struct kq_kevent __user *arg)
+{
+	if (!user_read_access_begin(arg, sizeof(*arg)))
+		return -EFAULT;
+	unsafe_get_user(call->changelist, &arg->changelist, fault);
+	unsafe_get_user(call->eventlist, &arg->eventlist, fault);
+	unsafe_get_user(call->timeout, &arg->timeout, fault);
+	unsafe_get_user(call->nchanges, &arg->nchanges, fault);
+	unsafe_get_user(call->nevents, &arg->nevents, fault);
+	unsafe_get_user(call->flags, &arg->flags, fault);
+	unsafe_get_user(call->reserved, &arg->reserved, fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 /* get_timespec64() without a function that copies. */
 static int timeout_get(struct timespec64 *ts,
 		       const struct __kernel_timespec __user *timeout)
@@ -146,28 +166,38 @@ static int changes_apply(struct kqueue *kq, struct kq_event *kev, int n,
 	return ret;
 }
 
-/* Apply all changes, a lot at a time; returns as changes_apply(). */
-static int kqueue_change(struct kqueue *kq, const struct kq_kevent *call,
-			 struct kq_report *report)
+/*
+ * Apply all changes, a lot at a time.  Returns whether the call goes on to take
+ * events; if not, @ret is what it returns.
+ */
+static bool kqueue_change(struct kqueue *kq, const struct kq_kevent *call,
+			  struct kq_event __user *eventlist, int *ret)
 {
+	struct kq_report report = {
+		.eventlist = eventlist,
+		.room = call->nevents,
+	};
 	const struct kq_event __user *changelist;
 	struct kq_event kev[KNOTE_LOT] __uninitialized;
-	int n, ret, nchanges = call->nchanges;
+	int n, nchanges = call->nchanges;
 
 	changelist = u64_to_user_ptr(call->changelist);
 	for (; nchanges > 0; nchanges -= n, changelist += n) {
 		n = min(nchanges, KNOTE_LOT);
+		*ret = -EFAULT;
 		if (changes_get(kev, n, changelist))
-			return -EFAULT;
-		ret = changes_apply(kq, kev, n, call->flags & KQ_CALL_NARROW,
-				    report);
-		if (ret != 1)
-			return ret;
+			return false;
+		*ret = changes_apply(kq, kev, n, call->flags & KQ_CALL_NARROW,
+				     &report);
+		if (*ret != 1)
+			return false;
+		*ret = -EINTR;
 		if (fatal_signal_pending(current))
-			return -EINTR;
+			return false;
 		cond_resched();
 	}
-	return 1;
+	*ret = report.count;
+	return !report.count;
 }
 
 /*
@@ -192,37 +222,36 @@ static int call_interrupted(struct kq_kevent *call,
 /**
  * kqueue_kevent - kevent(2)
  * @kq: the queue
- * @call: its arguments
- * @arg: where the caller has them
+ * @arg: the call's arguments
  *
- * Context: process, a thread of the queue's owner; may sleep.
- * Return: the number of entries stored, or a negative errno.
+ * Context: process, may sleep.
+ * Return: the number of entries stored, or a negative errno: -EBADF where the
+ * caller is no thread of the queue's owner.
  */
-int kqueue_kevent(struct kqueue *kq, struct kq_kevent *call,
-		  struct kq_kevent __user *arg)
+int kqueue_kevent(struct kqueue *kq, struct kq_kevent __user *arg)
 {
-	struct kq_report report = {
-		.eventlist = u64_to_user_ptr(call->eventlist),
-		.room = call->nevents,
-	};
+	struct kq_event __user *eventlist;
+	struct kq_kevent call __uninitialized;
 	struct kq_deadline deadline;
-	int n, error;
+	int n, error, ret;
 
-	if (call->nchanges < 0 || call->nevents < 0 || call->reserved ||
-	    call->flags & ~KQ_CALL_FLAGS)
+	if (!kqueue_owned(kq))
+		return -EBADF;
+	if (call_get(&call, arg))
+		return -EFAULT;
+	if (call.nchanges < 0 || call.nevents < 0 || call.reserved ||
+	    call.flags & ~KQ_CALL_FLAGS)
 		return -EINVAL;
-	if (call->nevents) {
-		error = deadline_get(&deadline, call);
+	if (call.nevents) {
+		error = deadline_get(&deadline, &call);
 		if (error)
 			return error;
 	}
-	if (call->nchanges) {
-		error = kqueue_change(kq, call, &report);
-		if (error <= 0)
-			return error;
-	}
-	if (report.count || !call->nevents)
-		return report.count;
-	n = kqueue_wait(kq, report.eventlist, call->nevents, &deadline);
-	return n == -EINTR ? call_interrupted(call, arg, &deadline) : n;
+	eventlist = u64_to_user_ptr(call.eventlist);
+	if (call.nchanges && !kqueue_change(kq, &call, eventlist, &ret))
+		return ret;
+	if (!call.nevents)
+		return 0;
+	n = kqueue_wait(kq, eventlist, call.nevents, &deadline);
+	return n == -EINTR ? call_interrupted(&call, arg, &deadline) : n;
 }

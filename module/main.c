@@ -62,38 +62,8 @@ static int kqueue_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* copy_from_user(), field by field: most calls are short. */
-static int call_get(struct kq_kevent *call, const struct kq_kevent __user *arg)
-{
-	if (!user_read_access_begin(arg, sizeof(*arg)))
-		return -EFAULT;
-	unsafe_get_user(call->changelist, &arg->changelist, fault);
-	unsafe_get_user(call->eventlist, &arg->eventlist, fault);
-	unsafe_get_user(call->timeout, &arg->timeout, fault);
-	unsafe_get_user(call->nchanges, &arg->nchanges, fault);
-	unsafe_get_user(call->nevents, &arg->nevents, fault);
-	unsafe_get_user(call->flags, &arg->flags, fault);
-	unsafe_get_user(call->reserved, &arg->reserved, fault);
-	user_read_access_end();
-	return 0;
-
-fault:
-	user_read_access_end();
-	return -EFAULT;
-}
-
-static long ioctl_kevent(struct kqueue *kq, void __user *arg)
-{
-	struct kq_kevent call __uninitialized;
-
-	if (!kqueue_owned(kq))
-		return -EBADF;
-	if (call_get(&call, arg))
-		return -EFAULT;
-	return kqueue_kevent(kq, &call, arg);
-}
-
-static long ioctl_epoch(struct kqueue *kq, __u64 __user *arg)
+/* Out of the way of a kevent(). */
+static noinline long ioctl_epoch(struct kqueue *kq, __u64 __user *arg)
 {
 	u64 epoch = idle_epoch(kq);
 
@@ -108,7 +78,7 @@ static long kqueue_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	switch (cmd) {
 	case KQ_IOC_KEVENT:
-		return ioctl_kevent(kq, (void __user *)arg);
+		return kqueue_kevent(kq, (void __user *)arg);
 	case KQ_IOC_VERSION:
 		return put_user(KQ_ABI_VERSION, (__u32 __user *)arg);
 	case KQ_IOC_OWNED:

@@ -107,8 +107,7 @@ struct kqueue *kqueue_create(void);
 void kqueue_drain(struct kqueue *kq);
 void kqueue_put(struct kqueue *kq);
 
-int kqueue_kevent(struct kqueue *kq, struct kq_kevent *call,
-		  struct kq_kevent __user *arg);
+int kqueue_kevent(struct kqueue *kq, struct kq_kevent __user *arg);
 
 /* One of those who sleep in kevent().  Queue locked. */
 static inline void kqueue_wake_sleeper(struct kqueue *kq)

@@ -37,13 +37,11 @@
 /**
  * struct taken - a knote of a batch
  * @kn: the knote, claimed
- * @ev: its event: the knote's own, or @snapshot; NULL for none
- * @snapshot: what it had, if it collects
+ * @ev: its event: the knote's own, or its place in @snapshot; NULL for none
  */
 struct taken {
 	struct knote		*kn;
 	const struct kq_event	*ev;
-	struct kq_event		snapshot;
 };
 
 /**
@@ -64,6 +62,7 @@ struct taken {
  * @stop: behind the last of the batch
  * @marker: where this scan ends: what comes to the list later is behind it
  * @batch: the knotes taken, in order
+ * @snapshot: what those of them had that collect, in the same order
  */
 struct kq_scan {
 	struct kqueue		*kq;
@@ -82,6 +81,7 @@ struct kq_scan {
 	unsigned int		seq;
 	struct knote		marker;
 	struct taken		batch[BATCH];
+	struct kq_event		snapshot[BATCH];
 };
 
 static void scan_init(struct kq_scan *s, struct kqueue *kq,
@@ -198,7 +198,7 @@ static bool scan_take(struct kq_scan *s)
 		t->kn = kn;
 		t->ev = TO_ASK;
 		if (!together && asked_locked(kn))
-			t->ev = scan_snapshot(kn, &t->snapshot);
+			t->ev = scan_snapshot(kn, &s->snapshot[t - s->batch]);
 		t++;
 		if (!first)
 			first = pos;
@@ -226,15 +226,16 @@ static bool scan_take(struct kq_scan *s)
  * state from then on.  Returns TO_ASK where the place in eventlist that it needs
  * for an answer is not there.
  */
-static const struct kq_event *scan_ask(struct knote *kn,
-				       struct kq_event *snapshot,
+static const struct kq_event *scan_ask(struct kq_scan *s,
+				       const struct taken *t,
 				       struct kq_event __user *slot)
 {
+	struct knote *kn = t->kn;
 	const struct filterops *fops = kn->kn_fop;
 	int ready;
 
 	if (!fops->f_sample)
-		return scan_snapshot_listed(kn, snapshot);
+		return scan_snapshot_listed(kn, &s->snapshot[t - s->batch]);
 	kn->kn_flags &= ~EV_EOF;
 	ready = fops->f_sample(kn, &kn->kn_kevent, slot);
 	if (ready < 0)
@@ -262,9 +263,10 @@ static bool scan_closed(const struct knote *kn, struct files_struct *files)
 
 	if (!kn->kn_fp)
 		return false;
-	rcu_read_lock();
+	/* The cheapest reader on every kernel. */
+	rcu_read_lock_sched();
 	closed = kq_slot_file(files, kn->kn_id) != kn->kn_fp;
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return closed;
 }
 
@@ -298,7 +300,7 @@ static void scan_deliver(struct kq_scan *s)
 
 	for (t = s->batch; t != s->stop; t++) {
 		if (t->ev == TO_ASK)
-			t->ev = scan_ask(t->kn, &t->snapshot, to);
+			t->ev = scan_ask(s, t, to);
 		if (!t->ev)
 			continue;
 		if (shared && scan_closed(t->kn, files)) {
@@ -342,7 +344,7 @@ static void knote_delivered(struct knote *kn, const struct kq_event *ev)
 }
 
 /* Whether one that had nothing to report never will have. */
-static bool knote_lost(const struct knote *kn)
+static inline bool knote_lost(const struct knote *kn)
 {
 	return kn->kn_flags & EV_DROP ||
 	       (kn->kn_fp &&
@@ -408,7 +410,7 @@ static bool knote_rests(const struct knote *kn, const struct kq_event *ev)
  * What scan_settle_one() would come to for one that rests, off the list already,
  * but the counts.
  */
-static void knote_rest(struct knote *kn, const struct kq_event *ev)
+static inline void knote_rest(struct knote *kn, const struct kq_event *ev)
 {
 	kn->kn_state &= ~(KN_QUEUED | KN_CLAIMED | KN_TAKEN);
 	if (!ev)
