@@ -70,8 +70,12 @@ void queue_rearm(int side, int q, int fd);
 void queue_delete(int side, int q, int fd);
 void queue_delete_all(int side, int q, const int *fd, int n);
 
-/* Take what is pending now, or else what comes; how many there were. */
+/*
+ * Take what is pending now, or else what comes within a second, or ever; how many
+ * there were.
+ */
 int queue_wait(int side, int q);
+int queue_wait_second(int side, int q);
 int queue_sleep(int side, int q);
 
 /* n objects: rd is what is watched, a write to wr makes it readable. */

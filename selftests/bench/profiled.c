@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -20,7 +19,7 @@
 #include "bench.h"
 #include "mark.h"
 
-static const struct timespec no_time, second = { .tv_sec = 1 };
+static const struct timespec no_time;
 
 static char told[64];
 
@@ -87,7 +86,6 @@ static void ready(struct objects *o, int n)
 static void waits(void)
 {
 	struct objects e, t;
-	struct epoll_event eev;
 	struct kevent kev;
 	int i, q, p;
 
@@ -147,9 +145,9 @@ static void waits(void)
 	queue_add(EPOLL, p, t.rd[0], LEVEL);
 	OPERATION(17, 32, 1, "kqueue: wait, 1 ready: tcp", queue_wait(KQUEUE, q));
 	OPERATION(23, 32, 1, "kqueue: wait a second, 1 ready: tcp",
-		  kevent(q, NULL, 0, &kev, 1, &second));
+		  queue_wait_second(KQUEUE, q));
 	OPERATION(24, 32, 1, "epoll: wait a second, 1 ready: tcp",
-		  epoll_wait(p, &eev, 1, 1000));
+		  queue_wait_second(EPOLL, p));
 	close(p);
 	close(q);
 	q = queue_new(KQUEUE);

@@ -28,7 +28,7 @@ static const unsigned short kq_how[] = {
 	[ONESHOT] = EV_ADD | EV_ONESHOT,
 };
 
-static const struct timespec no_time;
+static const struct timespec no_time, second = { .tv_sec = 1 };
 
 int queue_new(int side)
 {
@@ -115,6 +115,13 @@ int queue_wait(int side, int q)
 	if (side == EPOLL)
 		return must(epoll_wait(q, ep_events, MOST, 0), "epoll_wait");
 	return must(kevent(q, NULL, 0, kq_events, MOST, &no_time), "kevent");
+}
+
+int queue_wait_second(int side, int q)
+{
+	if (side == EPOLL)
+		return must(epoll_wait(q, ep_events, MOST, 1000), "epoll_wait");
+	return must(kevent(q, NULL, 0, kq_events, MOST, &second), "kevent");
 }
 
 int queue_sleep(int side, int q)

@@ -28,7 +28,8 @@ static int nth(const struct objects *o, int i, int n)
 	return (int64_t)i * o->n / n;
 }
 
-static void wait_level(const struct objects *o, int n)
+static void wait_level(const struct objects *o, int n,
+		       int (*wait)(int side, int q), const char *what)
 {
 	int64_t begin, best[SIDES] = { INT64_MAX, INT64_MAX };
 	int i, side, round, q, taken;
@@ -41,7 +42,7 @@ static void wait_level(const struct objects *o, int n)
 		queue_add_all(side, q, o->rd, o->n, LEVEL);
 		for (round = 0; round < 4 * ROUNDS; round++) {
 			begin = now();
-			taken = queue_wait(side, q);
+			taken = wait(side, q);
 			keep_least(&best[side], since(begin));
 			expect(taken, n);
 		}
@@ -49,7 +50,8 @@ static void wait_level(const struct objects *o, int n)
 	}
 	for (i = 0; i < n; i++)
 		object_read(o, nth(o, i, n));
-	snprintf(name, sizeof(name), "wait, %d ready: %s", n, kinds[o->kind]);
+	snprintf(name, sizeof(name), "%s, %d ready: %s", what, n,
+		 kinds[o->kind]);
 	result(name, o->n, best, 1);
 }
 
@@ -188,7 +190,8 @@ static void wait_kind(int kind)
 
 	objects_open(&o, kind, 1000);
 	for (i = 0; i < READY; i++)
-		wait_level(&o, ready[i]);
+		wait_level(&o, ready[i], queue_wait, "wait");
+	wait_level(&o, 1, queue_wait_second, "wait a second");
 	wait_edge(&o, 1);
 	wait_edge(&o, 64);
 	wait_read_since(&o, 1);
@@ -203,7 +206,7 @@ static void wait_kind(int kind)
 
 	objects_open(&o, kind, 10000);
 	for (i = 0; i < READY; i++)
-		wait_level(&o, ready[i]);
+		wait_level(&o, ready[i], queue_wait, "wait");
 	objects_close(&o);
 }
 
