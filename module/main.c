@@ -10,7 +10,6 @@
 #include <linux/poll.h>
 #include <linux/uaccess.h>
 
-#include "compat/compiler.h"
 #include "fdclose.h"
 #include "fdinfo.h"
 #include "filter.h"
