@@ -11,6 +11,8 @@
  *	settle		queue locked: each knote deleted, disabled, put back at
  *			the tail or, where its event was not copied, at the head
  *
+ * A knote that stands alone goes the same way, a shorter one: scan_alone().
+ *
  * All of a batch stays claimed until it is copied: once EV_DELETE returns, no
  * event of that knote is on its way to anybody.  They are copied without page
  * faults, so that a claim never waits for somebody's userfaultfd.
@@ -226,16 +228,15 @@ static bool scan_take(struct kq_scan *s)
  * state from then on.  Returns TO_ASK where the place in eventlist that it needs
  * for an answer is not there.
  */
-static const struct kq_event *scan_ask(struct kq_scan *s,
-				       const struct taken *t,
-				       struct kq_event __user *slot)
+static __always_inline const struct kq_event *
+scan_ask(struct knote *kn, struct kq_event *snapshot,
+	 struct kq_event __user *slot)
 {
-	struct knote *kn = t->kn;
 	const struct filterops *fops = kn->kn_fop;
 	int ready;
 
 	if (!fops->f_sample)
-		return scan_snapshot_listed(kn, &s->snapshot[t - s->batch]);
+		return scan_snapshot_listed(kn, snapshot);
 	kn->kn_flags &= ~EV_EOF;
 	ready = fops->f_sample(kn, &kn->kn_kevent, slot);
 	if (ready < 0)
@@ -257,7 +258,8 @@ static const struct kq_event *scan_ask(struct kq_scan *s,
 }
 
 /* Whether the file has left the descriptor. */
-static bool scan_closed(const struct knote *kn, struct files_struct *files)
+static __always_inline bool scan_closed(const struct knote *kn,
+					struct files_struct *files)
 {
 	bool closed;
 
@@ -271,7 +273,8 @@ static bool scan_closed(const struct knote *kn, struct files_struct *files)
 }
 
 /* Returns whether it was copied; without page faults. */
-static bool scan_copy(const struct kq_event *ev, struct kq_event __user *to)
+static __always_inline bool scan_copy(const struct kq_event *ev,
+				      struct kq_event __user *to)
 {
 	bool copied = false;
 
@@ -300,7 +303,8 @@ static void scan_deliver(struct kq_scan *s)
 
 	for (t = s->batch; t != s->stop; t++) {
 		if (t->ev == TO_ASK)
-			t->ev = scan_ask(s, t, to);
+			t->ev = scan_ask(t->kn, &s->snapshot[t - s->batch],
+					 to);
 		if (!t->ev)
 			continue;
 		if (shared && scan_closed(t->kn, files)) {
@@ -344,7 +348,7 @@ static void knote_delivered(struct knote *kn, const struct kq_event *ev)
 }
 
 /* Whether one that had nothing to report never will have. */
-static inline bool knote_lost(const struct knote *kn)
+static __always_inline bool knote_lost(const struct knote *kn)
 {
 	return kn->kn_flags & EV_DROP ||
 	       (kn->kn_fp &&
@@ -387,17 +391,25 @@ static void scan_unclaim(struct kq_scan *s, struct knote *kn)
 }
 
 /* Whether a knote stays where it is: level-triggered, and its event copied. */
-static bool knote_stays(const struct knote *kn, const struct kq_event *ev)
+static __always_inline bool knote_stays(const struct knote *kn,
+					const struct kq_event *ev)
 {
 	return ev && !(ev->flags & (EV_ONESHOT | EV_DISPATCH | EV_CLEAR)) &&
 	       !(kn->kn_state & (KN_DYING | KN_LISTED));
+}
+
+static __always_inline void knote_stay(struct knote *kn, const struct kq_event *ev)
+{
+	trace_kqueue_scan(kn->kn_kq, ev);
+	kn->kn_state = (kn->kn_state | KN_ACTIVE) & ~(KN_CLAIMED | KN_TAKEN);
 }
 
 /*
  * Whether a knote is nobody's business until it fires or is enabled again: its
  * event copied, or it had none, and nothing new.
  */
-static bool knote_rests(const struct knote *kn, const struct kq_event *ev)
+static __always_inline bool knote_rests(const struct knote *kn,
+					const struct kq_event *ev)
 {
 	if (kn->kn_state & (KN_ACTIVE | KN_DYING | KN_LISTED))
 		return false;
@@ -410,7 +422,7 @@ static bool knote_rests(const struct knote *kn, const struct kq_event *ev)
  * What scan_settle_one() would come to for one that rests, off the list already,
  * but the counts.
  */
-static inline void knote_rest(struct knote *kn, const struct kq_event *ev)
+static __always_inline void knote_rest(struct knote *kn, const struct kq_event *ev)
 {
 	kn->kn_state &= ~(KN_QUEUED | KN_CLAIMED | KN_TAKEN);
 	if (!ev)
@@ -462,6 +474,65 @@ static void scan_settle_one(struct kq_scan *s, struct knote *kn,
 	scan_unclaim(s, kn);
 }
 
+/*
+ * A batch of one, most calls' whole way: @kn stands alone in the list, and nothing
+ * is set up for more.  Queue locked, but not while the knote is asked and its event
+ * copied.  Returns false, the knote back where it was, if that takes a page fault.
+ */
+static bool scan_alone(struct kq_scan *s, struct knote *kn)
+{
+	struct files_struct *files = current->files;
+	struct kqueue *kq = s->kq;
+	const struct kq_event *ev;
+	bool copied;
+
+	INIT_LIST_HEAD(&kq->ready);
+	INIT_LIST_HEAD(&kn->kn_tqe);
+	kq_count(&kq->listed, -1);
+	kn->kn_state = (kn->kn_state & ~KN_ACTIVE) | KN_CLAIMED | KN_TAKEN;
+	kq->brief++;
+	raw_spin_unlock_irq(&kq->lock);
+	ev = scan_ask(kn, NULL, s->eventlist);
+	if (ev && atomic_read(&files->count) != 1 && scan_closed(kn, files))
+		ev = NULL;
+	copied = !ev || (ev != TO_ASK && scan_copy(ev, s->eventlist));
+	raw_spin_lock_irq(&kq->lock);
+	if (unlikely(!copied)) {
+		if (!(kn->kn_state & KN_DYING))
+			knote_restore(kn, ev);
+		scan_unclaim(s, kn);
+	} else if (knote_stays(kn, ev)) {
+		knote_stay(kn, ev);
+		list_add_tail(&kn->kn_tqe, &kq->ready);
+		kq_count(&kq->listed, 1);
+	} else if (knote_rests(kn, ev)) {
+		knote_rest(kn, ev);
+		kq_count(&kq->count, -1);
+		idle_update(kq);
+	} else {
+		scan_settle_one(s, kn, ev);
+	}
+	kq->brief--;
+	kq_count(&kq->claim_seq, 1);
+	if (copied && ev) {
+		s->eventlist++;
+		s->room--;
+		s->count++;
+	}
+	return copied;
+}
+
+/* All that is ready, if it is a knote that scan_alone() can take.  Queue locked. */
+static struct knote *scan_only_one(const struct list_head *ready)
+{
+	struct knote *kn = list_first_entry(ready, struct knote, kn_tqe);
+
+	if (!list_is_singular(ready) ||
+	    (kn->kn_state & (KN_SAMPLED | KN_CLAIMED | KN_MARKER)) != KN_SAMPLED)
+		return NULL;
+	return kn;
+}
+
 /* Put the batch back where it belongs, and let go of it.  Queue locked. */
 static void scan_settle(struct kq_scan *s)
 {
@@ -481,9 +552,7 @@ static void scan_settle(struct kq_scan *s)
 	for (t = s->batch + rest; t != s->end; t++) {
 		kn = t->kn;
 		if (likely(knote_stays(kn, t->ev))) {
-			trace_kqueue_scan(kq, t->ev);
-			kn->kn_state = (kn->kn_state | KN_ACTIVE) &
-				       ~(KN_CLAIMED | KN_TAKEN);
+			knote_stay(kn, t->ev);
 			stay++;
 		} else if (likely(knote_rests(kn, t->ev))) {
 			list_del_init(&kn->kn_tqe);
@@ -546,11 +615,15 @@ static int scan_pause(struct kq_scan *s)
 static int kqueue_scan(struct kq_scan *s)
 {
 	struct kqueue *kq = s->kq;
+	struct knote *kn;
 	int error = 0;
 
 	s->marked = false;
 	s->end = s->batch;
 	raw_spin_lock_irq(&kq->lock);
+	kn = scan_only_one(&kq->ready);
+	if (kn && scan_alone(s, kn))
+		goto out;
 	while (scan_take(s)) {
 		raw_spin_unlock_irq(&kq->lock);
 		scan_deliver(s);
@@ -566,6 +639,7 @@ static int kqueue_scan(struct kq_scan *s)
 	}
 	if (s->marked)
 		list_del(&s->marker.kn_tqe);
+out:
 	/* We may have been woken for what we leave behind. */
 	if (kq->listed)
 		kqueue_wake_sleeper(kq);
