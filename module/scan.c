@@ -480,6 +480,7 @@ static void scan_settle_one(struct kq_scan *s, struct knote *kn,
  * copied.  Returns false, the knote back where it was, if that takes a page fault.
  */
 static bool scan_alone(struct kq_scan *s, struct knote *kn)
+	__must_hold(&s->kq->lock)
 {
 	struct files_struct *files = current->files;
 	struct kqueue *kq = s->kq;
