@@ -11,7 +11,7 @@
  *	settle		queue locked: each knote deleted, disabled, put back at
  *			the tail or, where its event was not copied, at the head
  *
- * A knote that stands alone goes the same way, a shorter one: scan_alone().
+ * A single knote goes the same way, a shorter one: scan_single().
  *
  * All of a batch stays claimed until it is copied: once EV_DELETE returns, no
  * event of that knote is on its way to anybody.  They are copied without page
@@ -475,11 +475,11 @@ static void scan_settle_one(struct kq_scan *s, struct knote *kn,
 }
 
 /*
- * A batch of one, most calls' whole way: @kn stands alone in the list, and nothing
+ * A batch of one, most calls' whole way: @kn is all that is in the list, and nothing
  * is set up for more.  Queue locked, but not while the knote is asked and its event
  * copied.  Returns false, the knote back where it was, if that takes a page fault.
  */
-static bool scan_alone(struct kq_scan *s, struct knote *kn)
+static bool scan_single(struct kq_scan *s, struct knote *kn)
 	__must_hold(&s->kq->lock)
 {
 	struct files_struct *files = current->files;
@@ -523,7 +523,7 @@ static bool scan_alone(struct kq_scan *s, struct knote *kn)
 	return copied;
 }
 
-/* All that is ready, if it is a knote that scan_alone() can take.  Queue locked. */
+/* All that is ready, if it is a knote that scan_single() can take.  Queue locked. */
 static struct knote *scan_only_one(const struct list_head *ready)
 {
 	struct knote *kn = list_first_entry(ready, struct knote, kn_tqe);
@@ -623,7 +623,7 @@ static int kqueue_scan(struct kq_scan *s)
 	s->end = s->batch;
 	raw_spin_lock_irq(&kq->lock);
 	kn = scan_only_one(&kq->ready);
-	if (kn && scan_alone(s, kn))
+	if (kn && scan_single(s, kn))
 		goto out;
 	while (scan_take(s)) {
 		raw_spin_unlock_irq(&kq->lock);

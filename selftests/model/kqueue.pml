@@ -239,7 +239,7 @@ proctype scanner(byte me)
 	byte k, fd;
 	bool is_ready, dead, owned, took;
 
-	/* kqueue_scan(), in which scan_alone() is these steps for one knote */
+	/* kqueue_scan(), in which scan_single() is these steps for one knote */
 scan:	atomic {
 		took = false; is_ready = false; dead = false; owned = false;
 		fd = 0; k = 0;
