@@ -149,6 +149,7 @@ demo:
 	@$(MAKE) --no-print-directory examples
 	@$(VM)/run --kernel $(KERNEL) -- examples/demo build/examples
 
+# Debian builds what is 32-bit with the C library's 64-bit time_t.
 tests check:
 	@$(VM)/need lib vm check
 	@$(MAKE) --no-print-directory lib

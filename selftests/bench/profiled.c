@@ -158,54 +158,41 @@ static void waits(void)
 	objects_close(&e);
 }
 
-static void edges(void)
+/*
+ * What comes is taken, edge-triggered; and once it was read, level-triggered, a call
+ * finds that out and has nothing.
+ */
+static void come_and_go(void)
 {
+	int i, j, side, edge[SIDES], level[SIDES];
 	struct objects o;
-	int i, j, q, p;
 
 	objects_open(&o, TCP, 64);
-	q = queue_new(KQUEUE);
-	p = queue_new(EPOLL);
-	queue_add_all(KQUEUE, q, o.rd, 64, EDGE);
-	queue_add_all(EPOLL, p, o.rd, 64, EDGE);
+	for (side = 0; side < SIDES; side++) {
+		edge[side] = queue_new(side);
+		level[side] = queue_new(side);
+		queue_add_all(side, edge[side], o.rd, 64, EDGE);
+		queue_add_all(side, level[side], o.rd, 64, LEVEL);
+	}
 	for (i = 0; i < 32; i++) {
 		ready(&o, 64);
 		OPERATION(21, 1, 64, "kqueue: wait, 64 come, each: tcp",
-			  queue_wait(KQUEUE, q));
+			  queue_wait(KQUEUE, edge[KQUEUE]));
 		OPERATION(22, 1, 64, "epoll: wait, 64 come, each: tcp",
-			  queue_wait(EPOLL, p));
+			  queue_wait(EPOLL, edge[EPOLL]));
+		for (side = 0; side < SIDES; side++)
+			queue_wait(side, level[side]);
 		for (j = 0; j < 64; j++)
 			object_read(&o, j);
+		OPERATION(25, 1, 64, "kqueue: wait, 64 read since, each: tcp",
+			  queue_wait(KQUEUE, level[KQUEUE]));
+		OPERATION(26, 1, 64, "epoll: wait, 64 read since, each: tcp",
+			  queue_wait(EPOLL, level[EPOLL]));
 	}
-	close(q);
-	close(p);
-	objects_close(&o);
-}
-
-/* What was ready is so no more: a call finds that out, and has nothing. */
-static void stale(void)
-{
-	struct objects o;
-	int i, j, q, p;
-
-	objects_open(&o, TCP, 64);
-	q = queue_new(KQUEUE);
-	p = queue_new(EPOLL);
-	queue_add_all(KQUEUE, q, o.rd, 64, LEVEL);
-	queue_add_all(EPOLL, p, o.rd, 64, LEVEL);
-	for (i = 0; i < 32; i++) {
-		ready(&o, 64);
-		queue_wait(KQUEUE, q);
-		queue_wait(EPOLL, p);
-		for (j = 0; j < 64; j++)
-			object_read(&o, j);
-		OPERATION(25, 1, 64, "kqueue: wait, 64 were ready, each: tcp",
-			  queue_wait(KQUEUE, q));
-		OPERATION(26, 1, 64, "epoll: wait, 64 were ready, each: tcp",
-			  queue_wait(EPOLL, p));
+	for (side = 0; side < SIDES; side++) {
+		close(edge[side]);
+		close(level[side]);
 	}
-	close(q);
-	close(p);
 	objects_close(&o);
 }
 
@@ -239,8 +226,7 @@ int main(void)
 	floors();
 	changes();
 	waits();
-	edges();
-	stale();
+	come_and_go();
 	wakes();
 	return 0;
 }

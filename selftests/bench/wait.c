@@ -2,6 +2,7 @@
 /*
  * Events taken: level-triggered, edge-triggered and once; none; few and many.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -28,6 +29,14 @@ static int nth(const struct objects *o, int i, int n)
 	return (int64_t)i * o->n / n;
 }
 
+static void read_all(const struct objects *o, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		object_read(o, nth(o, i, n));
+}
+
 static void wait_level(const struct objects *o, int n,
 		       int (*wait)(int side, int q), const char *what)
 {
@@ -48,8 +57,7 @@ static void wait_level(const struct objects *o, int n,
 		}
 		close(q);
 	}
-	for (i = 0; i < n; i++)
-		object_read(o, nth(o, i, n));
+	read_all(o, n);
 	snprintf(name, sizeof(name), "%s, %d ready: %s", what, n,
 		 kinds[o->kind]);
 	result(name, o->n, best, 1);
@@ -74,8 +82,11 @@ static void wait_none(const struct objects *o)
 	result("wait, none ready, no time", o->n, best, 1);
 }
 
-/* Each is written to before it is taken again. */
-static void wait_edge(const struct objects *o, int n)
+/*
+ * Each is written to before it is taken again, edge-triggered; or what a call took
+ * is @gone, read since, level-triggered, and the next finds nothing.
+ */
+static void wait_changing(const struct objects *o, int n, bool gone)
 {
 	int64_t begin, best[SIDES] = { INT64_MAX, INT64_MAX };
 	int i, side, round, q, taken;
@@ -83,48 +94,25 @@ static void wait_edge(const struct objects *o, int n)
 
 	for (side = 0; side < SIDES; side++) {
 		q = queue_new(side);
-		queue_add_all(side, q, o->rd, o->n, EDGE);
+		queue_add_all(side, q, o->rd, o->n, gone ? LEVEL : EDGE);
 		for (round = 0; round < 2 * ROUNDS; round++) {
 			for (i = 0; i < n; i++)
 				object_make_ready(o, nth(o, i, n));
+			if (gone) {
+				expect(queue_wait(side, q), n);
+				read_all(o, n);
+			}
 			begin = now();
 			taken = queue_wait(side, q);
 			keep_least(&best[side], since(begin));
-			expect(taken, n);
-			for (i = 0; i < n; i++)
-				object_read(o, nth(o, i, n));
+			expect(taken, gone ? 0 : n);
+			if (!gone)
+				read_all(o, n);
 		}
 		close(q);
 	}
-	snprintf(name, sizeof(name), "edge, %d ready: %s", n, kinds[o->kind]);
-	result(name, o->n, best, 1);
-}
-
-/* What a call took has been read since, and the next finds nothing. */
-static void wait_read_since(const struct objects *o, int n)
-{
-	int64_t begin, best[SIDES] = { INT64_MAX, INT64_MAX };
-	int i, side, round, q, taken;
-	char name[64];
-
-	for (side = 0; side < SIDES; side++) {
-		q = queue_new(side);
-		queue_add_all(side, q, o->rd, o->n, LEVEL);
-		for (round = 0; round < 2 * ROUNDS; round++) {
-			for (i = 0; i < n; i++)
-				object_make_ready(o, nth(o, i, n));
-			expect(queue_wait(side, q), n);
-			for (i = 0; i < n; i++)
-				object_read(o, nth(o, i, n));
-			begin = now();
-			taken = queue_wait(side, q);
-			keep_least(&best[side], since(begin));
-			expect(taken, 0);
-		}
-		close(q);
-	}
-	snprintf(name, sizeof(name), "wait, %d read since: %s", n,
-		 kinds[o->kind]);
+	snprintf(name, sizeof(name), gone ? "wait, %d read since: %s" :
+		 "edge, %d ready: %s", n, kinds[o->kind]);
 	result(name, o->n, best, 1);
 }
 
@@ -176,8 +164,7 @@ static void wait_once(const struct objects *o, int n, int how, const char *what)
 		}
 		close(q);
 	}
-	for (i = 0; i < n; i++)
-		object_read(o, nth(o, i, n));
+	read_all(o, n);
 	snprintf(name, sizeof(name), "one-shot, take and %s, %d: %s", what, n,
 		 kinds[o->kind]);
 	result(name, o->n, best, 1);
@@ -192,10 +179,10 @@ static void wait_kind(int kind)
 	for (i = 0; i < READY; i++)
 		wait_level(&o, ready[i], queue_wait, "wait");
 	wait_level(&o, 1, queue_wait_second, "wait a second");
-	wait_edge(&o, 1);
-	wait_edge(&o, 64);
-	wait_read_since(&o, 1);
-	wait_read_since(&o, 64);
+	wait_changing(&o, 1, false);
+	wait_changing(&o, 64, false);
+	wait_changing(&o, 1, true);
+	wait_changing(&o, 64, true);
 	wait_once(&o, 1, ONCE, "re-arm");
 	wait_once(&o, 64, ONCE, "re-arm");
 	wait_once(&o, 1, ONESHOT, "add");
