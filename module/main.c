@@ -35,7 +35,7 @@ static int match_file(const void *file, struct file *slot, unsigned int fd)
 
 /*
  * A descriptor of the queue was closed in the table @id.  When it was the
- * owner's last, the queue is dead for ever: a copy that a child still has can
+ * owner's last, the queue is closed for ever: a copy that a child still has can
  * do nothing, and a later table at the same address owns nothing.
  */
 static int kqueue_flush(struct file *file, fl_owner_t id)
@@ -48,7 +48,7 @@ static int kqueue_flush(struct file *file, fl_owner_t id)
 	idle_end_epoch(kq);
 	if (atomic_read(&files->count) == 0 ||
 	    !iterate_fd(files, 0, match_file, file))
-		kqueue_drain(kq);
+		kqueue_close(kq);
 	return 0;
 }
 

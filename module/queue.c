@@ -133,6 +133,7 @@ struct kqueue *kqueue_create(void)
 	init_waitqueue_head(&kq->pollers);
 	init_irq_work(&kq->notify, kqueue_notify);
 	refcount_set(&kq->refs, 1);
+	refcount_set(&kq->keepers, 1);
 	INIT_RCU_WORK(&kq->reap, kqueue_reap);
 	idle_end_epoch(kq);
 	return kq;
@@ -172,6 +173,34 @@ again:
 		goto again;
 	}
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
+}
+
+/**
+ * kqueue_close - its owner has closed the last descriptor of a queue
+ * @kq: the queue
+ *
+ * What it watches ends with it, or with the last call that sleeps in it, which
+ * gets its events as if nobody had closed it.
+ *
+ * Context: process, may sleep.
+ */
+void kqueue_close(struct kqueue *kq)
+{
+	/* A later table at the owner's address may close a copy. */
+	if (!xchg(&kq->closed, true))
+		kqueue_unkeep(kq);
+}
+
+/**
+ * kqueue_unkeep - a call that has slept in a queue returns
+ * @kq: the queue, of which the caller has taken one of @keepers
+ *
+ * Context: process, may sleep.
+ */
+void kqueue_unkeep(struct kqueue *kq)
+{
+	if (refcount_dec_and_test(&kq->keepers))
+		kqueue_drain(kq);
 }
 
 /*

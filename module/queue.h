@@ -41,7 +41,9 @@ struct kq_user;
  * @nconnecting: q: how many are on @connecting
  * @tick: started under q: looks at them, as long as there are any
  * @files: I: the descriptor table that owns it; compared, not used
- * @dead: q: its owner has closed it; it holds no knote and never will
+ * @closed: its owner has closed it: no call begins
+ * @keepers: the owner, until then, and calls that have slept: the last drains it
+ * @dead: q: it was drained; it holds no knote and never will
  * @sleepers: threads in kevent()
  * @claims: threads that wait for a claim
  * @pollers: poll, select, epoll, other queues
@@ -75,6 +77,8 @@ struct kqueue {
 	unsigned int		nconnecting;
 	struct hrtimer		tick;
 	struct files_struct	*files;
+	bool			closed;
+	refcount_t		keepers;
 	bool			dead;
 	struct swait_queue_head	sleepers;
 	struct swait_queue_head	claims;
@@ -104,6 +108,8 @@ extern struct workqueue_struct *kqueue_wq;
 int kqueue_init(void);
 void kqueue_exit(void);
 struct kqueue *kqueue_create(void);
+void kqueue_close(struct kqueue *kq);
+void kqueue_unkeep(struct kqueue *kq);
 void kqueue_drain(struct kqueue *kq);
 void kqueue_put(struct kqueue *kq);
 
@@ -132,7 +138,7 @@ static inline unsigned int knote_state(const struct knote *kn, unsigned int bits
 /* Whether the caller's descriptor table owns the queue. */
 static inline bool kqueue_owned(const struct kqueue *kq)
 {
-	return kq->files == current->files && !READ_ONCE(kq->dead);
+	return kq->files == current->files && !READ_ONCE(kq->closed);
 }
 
 /* Tell those who wait for a claim, after some were let go.  Interrupts on. */

@@ -728,13 +728,16 @@ static void kqueue_pass_on(struct kqueue *kq)
  * @nevents: how many fit there, at least one
  * @deadline: until when
  *
+ * A call that sleeps keeps the queue until it returns, whoever closes it meanwhile.
+ *
  * Context: process, a thread of the queue's owner; may sleep.
- * Return: their number, or a negative errno.
+ * Return: their number, or a negative errno: -EBADF where it was closed before.
  */
 int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
 		int nevents, struct kq_deadline *deadline)
 {
 	struct kq_scan s __uninitialized;
+	bool keeps = false;
 	int error;
 
 	scan_init(&s, kq, eventlist, nevents);
@@ -752,12 +755,19 @@ int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
 				break;
 			continue;
 		}
+		if (!keeps && !refcount_inc_not_zero(&kq->keepers)) {
+			error = -EBADF;
+			break;
+		}
+		keeps = true;
 		error = kqueue_sleep(kq, deadline);
 		if (error) {
 			kqueue_pass_on(kq);
 			break;
 		}
 	}
+	if (keeps)
+		kqueue_unkeep(kq);
 	if (s.count || error == -ETIME)
 		return s.count;
 	return error;

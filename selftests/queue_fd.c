@@ -522,11 +522,10 @@ TEST_F(queue_fd, close_under_a_sleeper)
 	EXPECT_LE(400 * MSEC, w.slept);
 }
 
-/* The knotes are gone, so they don't end that sleep either. */
-TEST_F(queue_fd, close_drops_what_a_sleeper_waits_for)
+/* What comes then is its, as if nobody had closed the queue. */
+TEST_F(queue_fd, close_leaves_a_sleeper_its_events)
 {
-	struct timespec ts = { .tv_nsec = 400 * MSEC };
-	struct kq_waiter w = { .kq = self->kq, .timeout = &ts };
+	struct kq_waiter w = { .kq = self->kq };
 	int p[2];
 
 	ASSERT_EQ(0, pipe(p));
@@ -534,8 +533,40 @@ TEST_F(queue_fd, close_drops_what_a_sleeper_waits_for)
 	ASSERT_EQ(0, kq_waiter_start(&w));
 	EXPECT_EQ(0, close(self->kq));
 	ASSERT_EQ(1, write(p[1], "x", 1));
-	EXPECT_EQ(0, kq_waiter_end(&w));
-	EXPECT_LE(400 * MSEC, w.slept);
+	EXPECT_EQ(1, kq_waiter_end(&w));
+	EXPECT_EQ(p[0], (int)w.ev[0].ident);
+	EXPECT_EQ(1, w.ev[0].data);
+}
+
+/* It ends with the last of them, even where a child has a copy. */
+TEST_F(queue_fd, the_last_sleeper_ends_it)
+{
+	struct kq_waiter w[2] = { { .kq = self->kq }, { .kq = self->kq } };
+	long long knotes = kq_param("knotes");
+	int p[2][2], i;
+	pid_t pid;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pipe(p[i]));
+		ASSERT_EQ(0, kq_add(self->kq, p[i][0], EVFILT_READ, EV_ONESHOT));
+		ASSERT_EQ(0, kq_waiter_start(&w[i]));
+	}
+	/* Not the library's fork, which closes it. */
+	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (!pid)
+		for (;;)
+			pause();
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, close(self->kq));
+	EXPECT_EQ(knotes + 2, kq_param("knotes"));
+	ASSERT_EQ(1, write(p[0][1], "x", 1));
+	ASSERT_EQ(1, write(p[1][1], "x", 1));
+	EXPECT_EQ(1, kq_waiter_end(&w[0]));
+	EXPECT_EQ(1, kq_waiter_end(&w[1]));
+	EXPECT_NE(w[0].ev[0].ident, w[1].ev[0].ident);
+	EXPECT_EQ(knotes - 1, kq_param("knotes"));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 TEST_HARNESS_MAIN
