@@ -140,7 +140,7 @@ static void *take(void *arg)
 }
 
 /* Each event is delivered exactly once: CLEAR. */
-TEST_F_TIMEOUT(threads, clear_once_each, 60)
+TEST_F_TIMEOUT(threads, clear_once_each, 300)
 {
 	int i;
 
@@ -158,7 +158,7 @@ TEST_F_TIMEOUT(threads, clear_once_each, 60)
 }
 
 /* Each event is delivered exactly once: ONESHOT, all made ready in one call. */
-TEST_F_TIMEOUT(threads, oneshot_once_each, 60)
+TEST_F_TIMEOUT(threads, oneshot_once_each, 300)
 {
 	struct kevent *kev = calloc(EVENTS, sizeof(*kev));
 	int i;
@@ -177,7 +177,7 @@ TEST_F_TIMEOUT(threads, oneshot_once_each, 60)
 }
 
 /* Events that were there before the threads came. */
-TEST_F_TIMEOUT(threads, pending_once_each, 60)
+TEST_F_TIMEOUT(threads, pending_once_each, 300)
 {
 	int i;
 
@@ -197,7 +197,7 @@ TEST_F_TIMEOUT(threads, pending_once_each, 60)
  * Descriptors, whose ->poll is asked: pipes with DISPATCH, disabled from the
  * start, or the first write would give an event before it is enabled.
  */
-TEST_F_TIMEOUT(threads, pipes_once_each, 60)
+TEST_F_TIMEOUT(threads, pipes_once_each, 300)
 {
 	enum { PIPES = 20, ROUNDS = 20 };
 	int p[PIPES][2], i, round, n = 0;
@@ -354,7 +354,7 @@ TEST_F_TIMEOUT(threads, level_is_seen_by_every_call, 120)
  * A sleeper that was woken for an event and leaves with EINTR has handed the
  * event on: none stays with nobody to take it.
  */
-TEST_F_TIMEOUT(threads, signals_lose_nothing, 60)
+TEST_F_TIMEOUT(threads, signals_lose_nothing, 300)
 {
 	struct sigaction sa = { .sa_handler = nothing };
 	enum { ROUNDS = 300 };
@@ -398,7 +398,7 @@ static void *take_with_timeouts(void *arg)
 }
 
 /* The same for a sleeper whose time is up. */
-TEST_F_TIMEOUT(threads, timeouts_lose_nothing, 60)
+TEST_F_TIMEOUT(threads, timeouts_lose_nothing, 300)
 {
 	enum { ROUNDS = 300 };
 	int i;
@@ -444,7 +444,7 @@ static void *serve(void *arg)
 }
 
 /* DISPATCH: whoever was handed a descriptor has it alone until ENABLE. */
-TEST_F_TIMEOUT(threads, dispatch_hands_out_alone, 60)
+TEST_F_TIMEOUT(threads, dispatch_hands_out_alone, 300)
 {
 	enum { ROUNDS = 1000 };
 	uintptr_t i;
@@ -517,7 +517,7 @@ static void another_call(int n)
 }
 
 /* DELETE discards it, and no thread is handed it afterwards. */
-TEST_F_TIMEOUT(threads, delete_is_final, 60)
+TEST_F_TIMEOUT(threads, delete_is_final, 300)
 {
 	enum { ROUNDS = 100 };
 	uintptr_t round;
@@ -569,7 +569,7 @@ static void *churn(void *arg)
 }
 
 /* Threads that change the same knotes get 0 or ENOENT, and nothing is left. */
-TEST_F_TIMEOUT(threads, changes_from_all_sides, 60)
+TEST_F_TIMEOUT(threads, changes_from_all_sides, 300)
 {
 	int i;
 
@@ -606,7 +606,7 @@ static void *use(void *arg)
 }
 
 /* Close, and other calls at that moment: they succeed or say EBADF. */
-TEST_F_TIMEOUT(threads, close_under_calls, 60)
+TEST_F_TIMEOUT(threads, close_under_calls, 300)
 {
 	long long knotes = kq_param("knotes"), callouts = kq_param("callouts");
 	int i;
