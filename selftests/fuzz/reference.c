@@ -493,7 +493,8 @@ static void scan(struct object *queue, const struct call *c, struct result *r)
 				see_nothing(kn);
 		}
 		if (r->n == c->room) {
-			/* It stays where it is. */
+			/* It stays where it is, and is the last where that was seen. */
+			kn->flags |= kn->seen_flags & EV_ONESHOT;
 			r->ret = r->n ? r->n : -1;
 			r->error = r->n ? 0 : EFAULT;
 			return;
