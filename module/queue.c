@@ -176,6 +176,18 @@ again:
 }
 
 /**
+ * kqueue_unkeep - a call that has slept in a queue returns
+ * @kq: the queue, of which the caller has taken one of @keepers
+ *
+ * Context: process, may sleep.
+ */
+void kqueue_unkeep(struct kqueue *kq)
+{
+	if (refcount_dec_and_test(&kq->keepers))
+		kqueue_drain(kq);
+}
+
+/**
  * kqueue_close - its owner has closed the last descriptor of a queue
  * @kq: the queue
  *
@@ -189,18 +201,6 @@ void kqueue_close(struct kqueue *kq)
 	/* A later table at the owner's address may close a copy. */
 	if (!xchg(&kq->closed, true))
 		kqueue_unkeep(kq);
-}
-
-/**
- * kqueue_unkeep - a call that has slept in a queue returns
- * @kq: the queue, of which the caller has taken one of @keepers
- *
- * Context: process, may sleep.
- */
-void kqueue_unkeep(struct kqueue *kq)
-{
-	if (refcount_dec_and_test(&kq->keepers))
-		kqueue_drain(kq);
 }
 
 /*

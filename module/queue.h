@@ -41,8 +41,9 @@ struct kq_user;
  * @nconnecting: q: how many are on @connecting
  * @tick: started under q: looks at them, as long as there are any
  * @files: I: the descriptor table that owns it; compared, not used
- * @closed: its owner has closed it: no call begins
- * @keepers: the owner, until then, and calls that have slept: the last drains it
+ * @closed: set once, by xchg(): its owner has closed it, so no call begins
+ * @keepers: atomic: the owner, until then, and calls that have slept; who lets go
+ *	of the last drains it, and nobody comes after
  * @dead: q: it was drained; it holds no knote and never will
  * @sleepers: threads in kevent()
  * @claims: threads that wait for a claim
@@ -108,9 +109,9 @@ extern struct workqueue_struct *kqueue_wq;
 int kqueue_init(void);
 void kqueue_exit(void);
 struct kqueue *kqueue_create(void);
-void kqueue_close(struct kqueue *kq);
-void kqueue_unkeep(struct kqueue *kq);
 void kqueue_drain(struct kqueue *kq);
+void kqueue_unkeep(struct kqueue *kq);
+void kqueue_close(struct kqueue *kq);
 void kqueue_put(struct kqueue *kq);
 
 int kqueue_kevent(struct kqueue *kq, struct kq_kevent __user *arg);

@@ -357,6 +357,29 @@ TEST(owner_closes_and_gets_it_back)
 	EXPECT_EQ(0, owned(back));
 }
 
+/*
+ * The same while a thread sleeps in it: what comes back is nobody's, and the end
+ * of that is not another close of the queue.
+ */
+TEST_F(owner, comes_back_beside_a_sleeper)
+{
+	struct kq_waiter w = { .kq = self->kq };
+	int s[2], p[2], back;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, s) || pipe(p));
+	ASSERT_EQ(0, kq_add(self->kq, p[0], EVFILT_READ, 0));
+	ASSERT_EQ(0, kq_waiter_start(&w));
+	ASSERT_EQ(0, send_fd(s[0], self->kq));
+	EXPECT_EQ(0, close(self->kq));
+	back = receive_fd(s[1]);
+	ASSERT_LE(0, back);
+	EXPECT_EQ(0, not_refused(back));
+	EXPECT_EQ(0, owned(back));
+	EXPECT_EQ(0, close(back));
+	ASSERT_EQ(1, write(p[1], "x", 1));
+	EXPECT_EQ(1, kq_waiter_end(&w));
+}
+
 /* One descriptor is left to the owner, so the queue lives. */
 TEST_F(owner, closing_all_but_one)
 {

@@ -332,7 +332,7 @@ static void *poll_often(void *arg)
  * {0,0} polls: a level-triggered event is found by every call, also while another
  * thread is being handed it.
  */
-TEST_F_TIMEOUT(threads, level_is_seen_by_every_call, 120)
+TEST_F_TIMEOUT(threads, level_is_seen_by_every_call, 300)
 {
 	int fd[2];
 

@@ -55,8 +55,8 @@ static inline void keep_least(int64_t *best, int64_t cost)
 		*best = cost;
 }
 
-/* What the kernel frees after a grace period it has freed. */
-static inline void memory_back(void)
+/* What the kernel does later is done: freed after a grace period, a table grown. */
+static inline void settle(void)
 {
 	usleep(100000);
 }

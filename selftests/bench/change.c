@@ -91,8 +91,7 @@ static void change_one(int among)
 		}
 		q = queue_new(side);
 		queue_add_all(side, q, other, n, LEVEL);
-		/* A table may grow in the background. */
-		usleep(100000);
+		settle();
 		ones(side, q, fd, add, delete);
 		close(q);
 	}
@@ -119,7 +118,7 @@ static void change_many(int kind)
 			begin = now();
 			queue_delete_all(side, q, o.rd, MANY);
 			keep_least(&delete[side], since(begin));
-			memory_back();
+			settle();
 		}
 		close(q);
 	}

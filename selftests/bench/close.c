@@ -63,8 +63,8 @@ static void close_unwatched(void)
 		queue_add(KQUEUE, q, other, LEVEL);
 		keep_least(&in_use[KQUEUE], close_cost(file));
 		close(q);
-		/* The end of a queue takes a worker a moment. */
-		usleep(100000);
+		/* The end of a queue, too. */
+		settle();
 	}
 	added[KQUEUE] -= without;
 	in_use[KQUEUE] -= without;

@@ -85,7 +85,6 @@ static int64_t kq_timer(int among, int64_t *add)
 		begin = now();
 		must(kevent(q, &kev, 1, kq_events, 1, NULL), "kevent");
 		cost[i] = since(begin);
-		memory_back();
 	}
 	close(q);
 	return median(cost);

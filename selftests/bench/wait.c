@@ -154,7 +154,7 @@ static int64_t take_again(int side, int q, const int *fd, int n, int how)
 			taken = kq_rearm_wait(q, fd, n, how);
 		keep_least(&best, since(begin));
 		expect(taken, n);
-		memory_back();
+		settle();
 	}
 	return best;
 }
