@@ -33,7 +33,7 @@ static void show_queue(struct seq_file *m, struct kqueue *kq)
 	const char *comma = "";
 
 	seq_printf(m, "queue: id:%llu pending:%u status:", kq->id, kq->count);
-	comma = show_word(m, comma, swait_active(&kq->sleepers), "waited");
+	comma = show_word(m, comma, !list_empty(&kq->sleepers), "waited");
 	/* waitqueue_active() without a barrier: it may be old by now anyway. */
 	comma = show_word(m, comma, waitqueue_active(&kq->pollers), "polled");
 	comma = show_word(m, comma, kq->dead, "dead");

@@ -54,7 +54,7 @@ static int file_wake(wait_queue_entry_t *entry, unsigned int mode, int sync,
 
 	if (events && !(events & (kn->kn_events | POLLFREE)))
 		return 0;
-	knote_fire(kn);
+	knote_fire(kn, sync);
 	if (events & POLLFREE) {
 		list_del_init(&entry->entry);
 		/* Pairs with wait_leave(). */
@@ -567,7 +567,7 @@ static int file_attach(struct knote *kn)
 	}
 	kn->kn_status &= ~KN_DETACHED;
 	if (file_ready(kn, mask, &ev, NULL))
-		knote_fire(kn);
+		knote_fire(kn, 0);
 	return 0;
 }
 

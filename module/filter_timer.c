@@ -38,7 +38,7 @@ static enum hrtimer_restart timer_expire(struct hrtimer *hrtimer)
 	struct timer *timer = container_of(hrtimer, struct timer, hrtimer);
 
 	rcu_read_lock();
-	knote_fire(timer->kn);
+	knote_fire(timer->kn, 0);
 	rcu_read_unlock();
 	return HRTIMER_NORESTART;
 }

@@ -330,7 +330,7 @@ static void mark_event(struct fsnotify_mark *mark, const struct happening *h)
 	if (kn && wm->above)
 		knote_note(kn, NOTE_DELETE);
 	else if (kn && kn->kn_filter == EVFILT_READ)
-		knote_fire(kn);
+		knote_fire(kn, 0);
 	else if (kn)
 		knote_note(kn, watch_notes(watch, mask, h));
 	follow = kn && watch->above && mask & FS_MOVE_SELF;
@@ -522,7 +522,7 @@ static int read_attach(struct knote *kn)
 	kn->kn_hook = watch;
 	kn->kn_status &= ~KN_DETACHED;
 	if (read_due(kn, &data))
-		knote_fire(kn);
+		knote_fire(kn, 0);
 	return 0;
 }
 

@@ -319,8 +319,9 @@ int knote_publish(struct knote *kn, struct hlist_head *bucket)
 /**
  * knote_enqueue - make a knote pending, and tell those who wait
  * @kn: the knote, not pending; its queue locked
+ * @sync: as for kqueue_wake_first()
  */
-void knote_enqueue(struct knote *kn)
+void knote_enqueue(struct knote *kn, int sync)
 {
 	struct kqueue *kq = kn->kn_kq;
 
@@ -331,7 +332,7 @@ void knote_enqueue(struct knote *kn)
 	list_add_tail(&kn->kn_tqe, &kq->ready);
 	idle_update(kq);
 	trace_kqueue_activate(kn);
-	kqueue_wake_all(kq);
+	kqueue_wake_all(kq, sync);
 }
 
 /**
@@ -355,33 +356,35 @@ void knote_dequeue(struct knote *kn)
 }
 
 /**
- * knote_activate - something has happened
+ * knote_activate_sync - something has happened
  * @kn: the knote; its queue locked
+ * @sync: as for kqueue_wake_first()
  *
  * A claimed knote only remembers it: whoever owns it looks when it lets go.
  */
-void knote_activate(struct knote *kn)
+void knote_activate_sync(struct knote *kn, int sync)
 {
 	lockdep_assert_held(&kn->kn_kq->lock);
 	kn->kn_state |= KN_ACTIVE;
 	if (!(kn->kn_state &
 	      (KN_QUEUED | KN_DISABLED | KN_CLAIMED | KN_DYING)))
-		knote_enqueue(kn);
+		knote_enqueue(kn, sync);
 }
 
 /**
- * knote_fire - knote_activate() for callbacks
+ * knote_fire - knote_activate_sync() for callbacks
  * @kn: the knote, kept alive by the caller's place on its object or by RCU
+ * @sync: as for kqueue_wake_first()
  *
  * Context: any but NMI.
  */
-void knote_fire(struct knote *kn)
+void knote_fire(struct knote *kn, int sync)
 {
 	struct kqueue *kq = kn->kn_kq;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&kq->lock, flags);
-	knote_activate(kn);
+	knote_activate_sync(kn, sync);
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 }
 
@@ -409,10 +412,10 @@ bool knote_unclaim(struct knote *kn)
 		if (list_empty(&kn->kn_tqe)) {
 			list_add_tail(&kn->kn_tqe, &kq->ready);
 			kq_count(&kq->listed, 1);
-			kqueue_wake_sleeper(kq);
+			kqueue_wake_sleeper(kq, 0);
 		}
 	} else if ((kn->kn_state & (KN_ACTIVE | KN_DISABLED)) == KN_ACTIVE) {
-		knote_enqueue(kn);
+		knote_enqueue(kn, 0);
 	}
 	return false;
 }

@@ -42,10 +42,10 @@ struct knote *knote_find(struct kqueue *kq, struct hlist_head *bucket,
 			 const struct file *fp, const struct kq_event *kev);
 int knote_publish(struct knote *kn, struct hlist_head *bucket);
 
-void knote_activate(struct knote *kn);
-void knote_enqueue(struct knote *kn);
+void knote_activate_sync(struct knote *kn, int sync);
+void knote_enqueue(struct knote *kn, int sync);
 void knote_dequeue(struct knote *kn);
-void knote_fire(struct knote *kn);
+void knote_fire(struct knote *kn, int sync);
 
 bool knote_unclaim(struct knote *kn);
 bool knote_kill(struct knote *kn);
@@ -58,5 +58,11 @@ bool knote_slot_lost(const struct knote *kn, struct files_struct *files);
 struct kqueue *knote_of_slot(struct file *fp, const struct files_struct *files,
 			     struct kq_event *kev);
 void knote_fdclose_table(struct file *fp, struct files_struct *files);
+
+/* knote_activate_sync() for those who know nothing of it. */
+static inline void knote_activate(struct knote *kn)
+{
+	knote_activate_sync(kn, 0);
+}
 
 #endif /* _KQUEUE_KNOTE_H */

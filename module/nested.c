@@ -193,7 +193,7 @@ static int nested_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 {
 	struct nested *nd = container_of(wait, struct nested, wait);
 
-	knote_fire(nd->kn);
+	knote_fire(nd->kn, sync);
 	return 0;
 }
 
@@ -232,7 +232,7 @@ static int nested_attach(struct knote *kn)
 	add_wait_queue(&nd->inner->pollers, &nd->wait);
 	kn->kn_status &= ~KN_DETACHED;
 	if (READ_ONCE(nd->inner->count) || kqueue_ahead(nd->inner))
-		knote_fire(kn);
+		knote_fire(kn, 0);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
  *				take it on PREEMPT_RT too.  Never two at once.
  *	    table lock		a bucket of the look-up table
  *	    kl_raw		a knlist, see knlist.c
- *	    sleepers.lock	raw; to wake a thread
+ *	    (a thread's)	to wake it
  *	    (hrtimer bases)	to start a timer
  *
  * Nothing under queue.lock sleeps, takes the lock of a wait queue, or wakes
@@ -128,7 +128,7 @@ struct kqueue *kqueue_create(void)
 	connecting_init(kq);
 	kq->files = current->files;
 	kq->cred = get_current_cred();
-	init_swait_queue_head(&kq->sleepers);
+	INIT_LIST_HEAD(&kq->sleepers);
 	init_swait_queue_head(&kq->claims);
 	init_waitqueue_head(&kq->pollers);
 	init_irq_work(&kq->notify, kqueue_notify);
@@ -203,15 +203,20 @@ void kqueue_close(struct kqueue *kq)
 		kqueue_unkeep(kq);
 }
 
-/*
- * Whoever waits puts itself on the list first and then looks, under the lock,
- * whether there is something; so looking at the lists under the lock, after
- * there is something, misses nobody.
+/**
+ * kqueue_wake_first - wake the first of those who sleep in kevent()
+ * @kq: the queue, locked; there are some
+ * @sync: what a wait queue tells its callbacks: the waker is about to sleep, so
+ *	the other need not be preferred to it; else 0
+ *
+ * It is off the list last of all, since it leaves then without the lock.
  */
-void kqueue_wake_all(struct kqueue *kq)
+void kqueue_wake_first(struct kqueue *kq, int sync)
 {
-	kqueue_wake_sleeper(kq);
-	/* waitqueue_active() without a barrier: see above. */
-	if (waitqueue_active(&kq->pollers) || READ_ONCE(kq->fasync))
-		irq_work_queue(&kq->notify);
+	struct wait_queue_entry *wait;
+
+	wait = list_first_entry(&kq->sleepers, struct wait_queue_entry, entry);
+	default_wake_function(wait, TASK_INTERRUPTIBLE, sync, NULL);
+	/* Pairs with sleep_end(). */
+	list_del_init_careful(&wait->entry);
 }

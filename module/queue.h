@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/swait.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include <kqueue/kqueue.h>
@@ -45,7 +46,7 @@ struct kq_user;
  * @keepers: atomic: the owner, until then, and calls that have slept; who lets go
  *	of the last drains it, and nobody comes after
  * @dead: q: it was drained; it holds no knote and never will
- * @sleepers: threads in kevent()
+ * @sleepers: q: threads in kevent(), the first is woken first
  * @claims: threads that wait for a claim
  * @pollers: poll, select, epoll, other queues
  * @fasync: SIGIO
@@ -81,7 +82,7 @@ struct kqueue {
 	bool			closed;
 	refcount_t		keepers;
 	bool			dead;
-	struct swait_queue_head	sleepers;
+	struct list_head	sleepers;
 	struct swait_queue_head	claims;
 	wait_queue_head_t	pollers;
 	struct fasync_struct	*fasync;
@@ -116,15 +117,28 @@ void kqueue_put(struct kqueue *kq);
 
 int kqueue_kevent(struct kqueue *kq, struct kq_kevent __user *arg);
 
-/* One of those who sleep in kevent().  Queue locked. */
-static inline void kqueue_wake_sleeper(struct kqueue *kq)
+void kqueue_wake_first(struct kqueue *kq, int sync);
+
+/* One of those who sleep in kevent(), if any; as for kqueue_wake_first(). */
+static inline void kqueue_wake_sleeper(struct kqueue *kq, int sync)
 {
 	lockdep_assert_held(&kq->lock);
-	if (swait_active(&kq->sleepers))
-		swake_up_one(&kq->sleepers);
+	if (!list_empty(&kq->sleepers))
+		kqueue_wake_first(kq, sync);
 }
 
-void kqueue_wake_all(struct kqueue *kq);
+/*
+ * Whoever waits puts itself on the list first and then looks, under the lock,
+ * whether there is something; so looking at the lists under the lock, after
+ * there is something, misses nobody.
+ */
+static inline void kqueue_wake_all(struct kqueue *kq, int sync)
+{
+	kqueue_wake_sleeper(kq, sync);
+	/* waitqueue_active() without a barrier: see above. */
+	if (waitqueue_active(&kq->pollers) || READ_ONCE(kq->fasync))
+		irq_work_queue(&kq->notify);
+}
 
 /*
  * Some bits of a knote's state, without the queue's lock: bits that only the caller

@@ -19,7 +19,6 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
-#include <linux/swait.h>
 
 #include "compat/compiler.h"
 #include "compat/fdtable.h"
@@ -575,7 +574,7 @@ static void scan_settle(struct kq_scan *s)
 		if (!s->marked)
 			scan_mark(s);
 		/* The page may be long in coming. */
-		kqueue_wake_sleeper(kq);
+		kqueue_wake_sleeper(kq, 0);
 	}
 	list_splice_tail(&s->taken, &kq->ready);
 }
@@ -643,7 +642,7 @@ static int kqueue_scan(struct kq_scan *s)
 out:
 	/* We may have been woken for what we leave behind. */
 	if (kq->listed)
-		kqueue_wake_sleeper(kq);
+		kqueue_wake_sleeper(kq, 0);
 	if (!s->count) {
 		s->listed = kq->listed;
 		s->held = kq->brief;
@@ -654,27 +653,47 @@ out:
 	return error;
 }
 
+/* Whether there is nothing, so that the caller waits to be woken, and may sleep. */
+static bool sleep_begin(struct kqueue *kq, struct wait_queue_entry *wait)
+{
+	bool idle;
+
+	raw_spin_lock_irq(&kq->lock);
+	idle = !kq->listed;
+	if (idle) {
+		if (list_empty(&wait->entry))
+			list_add_tail(&wait->entry, &kq->sleepers);
+		set_current_state(TASK_INTERRUPTIBLE);
+	}
+	raw_spin_unlock_irq(&kq->lock);
+	return idle;
+}
+
+static void sleep_end(struct kqueue *kq, struct wait_queue_entry *wait)
+{
+	__set_current_state(TASK_RUNNING);
+	/* Pairs with kqueue_wake_first(). */
+	if (list_empty_careful(&wait->entry))
+		return;
+	raw_spin_lock_irq(&kq->lock);
+	list_del(&wait->entry);
+	raw_spin_unlock_irq(&kq->lock);
+}
+
 /* Returns 0 when there may be something, -ETIME, or -EINTR. */
 static int kqueue_sleep(struct kqueue *kq, struct kq_deadline *deadline)
 {
-	DECLARE_SWAITQUEUE(wait);
+	struct wait_queue_entry wait;
 	ktime_t *expires = &deadline->at;
 	int error = 0;
-	bool listed;
 
 	/* The clock is not read for those who find something. */
 	if (!deadline->at)
 		deadline->at = ktime_add_safe(ktime_get(), deadline->span);
 	if (deadline->at == KTIME_MAX)
 		expires = NULL;
-	for (;;) {
-		prepare_to_swait_exclusive(&kq->sleepers, &wait,
-					   TASK_INTERRUPTIBLE);
-		raw_spin_lock_irq(&kq->lock);
-		listed = kq->listed;
-		raw_spin_unlock_irq(&kq->lock);
-		if (listed)
-			break;
+	init_wait(&wait);
+	while (sleep_begin(kq, &wait)) {
 		if (signal_pending(current)) {
 			error = -EINTR;
 			break;
@@ -687,7 +706,7 @@ static int kqueue_sleep(struct kqueue *kq, struct kq_deadline *deadline)
 		if (READ_ONCE(kq->listed))
 			break;
 	}
-	finish_swait(&kq->sleepers, &wait);
+	sleep_end(kq, &wait);
 	return error;
 }
 
@@ -717,7 +736,7 @@ static void kqueue_pass_on(struct kqueue *kq)
 {
 	raw_spin_lock_irq(&kq->lock);
 	if (kq->listed)
-		kqueue_wake_sleeper(kq);
+		kqueue_wake_sleeper(kq, 0);
 	raw_spin_unlock_irq(&kq->lock);
 }
 

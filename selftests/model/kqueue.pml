@@ -367,12 +367,13 @@ next:	atomic {
 	d_step { list_del(MARKER(me)); i = 0 };
 	goto leave;
 
-	/* kqueue_sleep() */
-sleep:	asleep[me] = true;
-	if
-	:: nlisted -> asleep[me] = false; goto scan
-	:: else
-	fi;
+	/* kqueue_sleep(), sleep_begin() */
+sleep:	atomic {
+		if
+		:: nlisted -> goto scan
+		:: else -> asleep[me] = true
+		fi
+	};
 end:	if
 	:: !asleep[me] -> goto scan
 	:: me == 1 ->		/* a signal, or its time is up */
