@@ -672,8 +672,8 @@ static bool sleep_begin(struct kqueue *kq, struct wait_queue_entry *wait)
 static void sleep_end(struct kqueue *kq, struct wait_queue_entry *wait)
 {
 	__set_current_state(TASK_RUNNING);
-	/* Pairs with kqueue_wake_first(). */
-	if (list_empty_careful(&wait->entry))
+	/* Whoever wakes us writes this last: see kqueue_wake_first(). */
+	if (smp_load_acquire(&wait->entry.next) == &wait->entry)
 		return;
 	raw_spin_lock_irq(&kq->lock);
 	list_del(&wait->entry);
