@@ -209,9 +209,9 @@ s64 amount_pipe(struct pipe_inode_info *pipe)
 
 static s64 listen_backlog(struct sock *sk, enum kq_object object)
 {
-	if (object == OBJECT_TCP)
-		return READ_ONCE(sk->sk_ack_backlog);
-	return skb_queue_len_lockless(&sk->sk_receive_queue);
+	if (object == OBJECT_UNIX)
+		return skb_queue_len_lockless(&sk->sk_receive_queue);
+	return READ_ONCE(sk->sk_ack_backlog);
 }
 
 static int ask_file(struct file *file, int __user *slot, s64 *amount)
@@ -259,6 +259,10 @@ int amount_of_object(struct file *file, enum kq_object object,
 		return 0;
 	case OBJECT_UNIX:
 		*amount = amount_unix(sk);
+		return 0;
+	case OBJECT_SOCKET:
+		/* A family with queues of its own is ready or not. */
+		*amount = queue_bytes(&sk->sk_receive_queue) ?: 1;
 		return 0;
 	case OBJECT_FIONREAD:
 		return ask_file(file, slot, amount);

@@ -528,12 +528,18 @@ static int proc_event(struct knote *kn, long hint)
 	return kn->kn_fflags != 0;
 }
 
-/* After CHILD has been taken the rest, or a silent end, is next. */
-static void proc_taken(struct knote *kn, const struct kq_event *kev)
+/*
+ * CHILD is not the event that a knote for one alone is for: after it the rest, or a
+ * silent end, is next.
+ */
+static void proc_taken(struct knote *kn, struct kq_event *kev)
 {
 	struct proc_watch *watch = kn->kn_hook;
 
-	if (kev->fflags & NOTE_CHILD && (watch->notes || watch->over))
+	if (!(kev->fflags & NOTE_CHILD))
+		return;
+	kev->flags &= ~(EV_ONESHOT | EV_DISPATCH);
+	if (watch->notes || watch->over)
 		kn->kn_state |= KN_ACTIVE;
 }
 

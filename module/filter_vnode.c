@@ -506,6 +506,14 @@ static bool read_due(struct knote *kn, s64 *data)
 	return *data || kn->kn_sfflags & NOTE_FILE_POLL;
 }
 
+/* As in BSD a read is told, too: with EV_CLEAR it makes news of what it has left. */
+static u32 read_mask(const struct knote *kn)
+{
+	if (kn->kn_flags & EV_CLEAR && kn->kn_fp->f_mode & FMODE_READ)
+		return READ_MASK | FS_ACCESS;
+	return READ_MASK;
+}
+
 static int read_attach(struct knote *kn)
 {
 	struct watch *watch = watch_begin(kn);
@@ -514,7 +522,7 @@ static int read_attach(struct knote *kn)
 
 	if (!watch)
 		return -ENOMEM;
-	error = watch_more(watch, READ_MASK);
+	error = watch_more(watch, read_mask(kn));
 	if (error) {
 		watch_end(watch);
 		return error;

@@ -104,7 +104,8 @@ static struct kq_event *scan_snapshot(struct knote *kn, struct kq_event *ev)
 {
 	const struct filterops *fops = kn->kn_fop;
 
-	if (!(kn->kn_state & KN_FORCED) && !fops->f_event(kn, 0))
+	if (!knote_orphaned(kn) && !fops->f_event(kn, 0) &&
+	    !(kn->kn_state & KN_FORCED))
 		return NULL;
 	if (kn->kn_flags & EV_DROP)
 		return NULL;

@@ -727,6 +727,19 @@ TEST_F(flags, forceoneshot_tells_what_there_is)
 			2);
 }
 
+/* What comes between the change and the event is in it, too. */
+TEST_F(flags, forceoneshot_tells_what_came_since)
+{
+	struct kevent ev;
+
+	ASSERT_EQ(0, kq_change(self->kq, 1, EVFILT_TIMER, EV_ADD, 0, 1, NULL));
+	EXPECT_EQ(0, change(self->kq, 1, EVFILT_TIMER, EV_FORCEONESHOT));
+	usleep(20000);
+	ASSERT_EQ(1, kq_wait(self->kq, &ev, 1));
+	EXPECT_EQ(EV_ONESHOT | EV_CLEAR, ev.flags);
+	EXPECT_LE(2, ev.data);
+}
+
 /* It waits for ENABLE if disabled. */
 TEST_F(flags, forceoneshot_of_a_disabled_one)
 {

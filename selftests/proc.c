@@ -428,6 +428,23 @@ static void grandchild(int hear, int tell)
 		_exit(1);
 }
 
+/* FORCEONESHOT: what comes between the change and the event is in it */
+TEST_F(proc, end_after_forceoneshot)
+{
+	child_start(&self->child, wait_for_end);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+			       EV_FORCEONESHOT, NOTE_EXIT, 0, NULL));
+	kill(self->child.pid, SIGKILL);
+	waitpid(self->child.pid, NULL, 0);
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(EV_EOF | EV_ONESHOT | EV_CLEAR, self->ev.flags);
+	EXPECT_EQ(SIGKILL, self->ev.data);
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
 /* A process that is not a child, and not one's own to wait for. */
 TEST_F(proc, not_a_child)
 {
@@ -740,6 +757,45 @@ TEST_F(proc, track)
 	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
 	EXPECT_EQ((uintptr_t)self->child.pid, self->ev.ident);
 	waitpid(self->child.pid, NULL, 0);
+}
+
+/*
+ * The parent's flags are the child's: they are not for CHILD, but for the first
+ * event of its own.
+ */
+static void track_with(struct __test_metadata *_metadata, FIXTURE_DATA(proc) *self,
+		       unsigned short flags)
+{
+	pid_t pid;
+
+	child_start(&self->child, fork_three);
+	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+			       EV_ADD | flags, NOTE_TRACK | NOTE_EXIT, 0, NULL));
+	pid = make_it_fork(&self->child);
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)pid, self->ev.ident);
+	EXPECT_EQ(NOTE_CHILD, self->ev.fflags);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)pid, self->ev.ident);
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(EV_EOF | EV_ONESHOT | EV_CLEAR | flags, self->ev.flags);
+	EXPECT_EQ(3 << 8, self->ev.data);
+	EXPECT_EQ(-ENOENT, kq_change(self->kq, pid, EVFILT_PROC, EV_DELETE, 0,
+				     0, NULL));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)self->child.pid, self->ev.ident);
+	waitpid(self->child.pid, NULL, 0);
+}
+
+TEST_F(proc, track_with_oneshot)
+{
+	track_with(_metadata, self, EV_ONESHOT);
+}
+
+TEST_F(proc, track_with_dispatch)
+{
+	track_with(_metadata, self, EV_DISPATCH);
 }
 
 /* TRACK alone: CHILD is told, and its end, not asked for, is silent. */

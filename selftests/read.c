@@ -5,6 +5,7 @@
  */
 #include "kselftest_harness.h"
 
+#include <linux/netlink.h>
 #include <linux/tls.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -618,6 +619,36 @@ TEST(udp_counts_every_datagram)
 	KQ_EXPECT_EVENT(kq, sv[0], EVFILT_READ, 0, 0, 4);
 	ASSERT_EQ(4, read(sv[0], buf, sizeof(buf)));
 	EXPECT_EQ(0, kq_pending(kq));
+}
+
+/* What has no amounts of its own tells what waits in its socket's queue. */
+TEST(netlink_counts_bytes_and_obeys_both_marks)
+{
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
+	int r = socket(AF_NETLINK, SOCK_DGRAM, NETLINK_USERSOCK);
+	int w = socket(AF_NETLINK, SOCK_DGRAM, NETLINK_USERSOCK);
+	int eight = 8, kq = kqueue(), other = kqueue(), plain = kqueue();
+	socklen_t len = sizeof(to);
+
+	ASSERT_LE(0, r);
+	ASSERT_LE(0, w);
+	ASSERT_EQ(0, bind(r, (struct sockaddr *)&to, len));
+	ASSERT_EQ(0, getsockname(r, (struct sockaddr *)&to, &len));
+	ASSERT_EQ(0, kq_add(plain, r, EVFILT_READ, 0));
+	ASSERT_EQ(0, kq_change(other, r, EVFILT_READ, EV_ADD, NOTE_LOWAT, 12,
+			       NULL));
+	EXPECT_EQ(0, kq_pending(plain));
+	ASSERT_EQ(5, sendto(w, text, 5, 0, (struct sockaddr *)&to, len));
+	KQ_EXPECT_EVENT(plain, r, EVFILT_READ, 0, 0, 5);
+	ASSERT_EQ(0, setsockopt(r, SOL_SOCKET, SO_RCVLOWAT, &eight,
+				sizeof(eight)));
+	ASSERT_EQ(0, kq_add(kq, r, EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(4, sendto(w, text, 4, 0, (struct sockaddr *)&to, len));
+	KQ_EXPECT_EVENT(kq, r, EVFILT_READ, 0, 0, 9);
+	EXPECT_EQ(0, kq_pending(other));
+	ASSERT_EQ(3, sendto(w, text, 3, 0, (struct sockaddr *)&to, len));
+	KQ_EXPECT_EVENT(other, r, EVFILT_READ, 0, 0, 12);
 }
 
 /* A pending datagram error makes READ ready without EOF, LOWAT or not */

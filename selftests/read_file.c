@@ -47,6 +47,34 @@ TEST_F(file, data_is_size_minus_offset)
 	EXPECT_EQ(0, kq_pending(self->kq));
 }
 
+/* CLEAR: as in BSD a read is told, and what it has left is an event */
+TEST_F(file, clear_tells_what_a_read_has_left)
+{
+	char buf[16];
+
+	ASSERT_EQ(0, kq_add(self->kq, self->fd, EVFILT_READ, EV_CLEAR));
+	KQ_EXPECT_EVENT(self->kq, self->fd, EVFILT_READ, EV_CLEAR, 0, 10);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	ASSERT_EQ(4, read(self->fd, buf, 4));
+	KQ_EXPECT_EVENT(self->kq, self->fd, EVFILT_READ, EV_CLEAR, 0, 6);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	ASSERT_EQ(6, read(self->fd, buf, 16));
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+/* What others read is not told to who may only write. */
+TEST_F(file, clear_tells_a_writer_of_no_read)
+{
+	int w = open(self->name, O_WRONLY);
+	char buf[16];
+
+	ASSERT_LE(0, w);
+	ASSERT_EQ(0, kq_add(self->kq, w, EVFILT_READ, EV_CLEAR));
+	KQ_EXPECT_EVENT(self->kq, w, EVFILT_READ, EV_CLEAR, 0, 10);
+	ASSERT_EQ(4, read(self->fd, buf, 4));
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
 /* it may be negative */
 TEST_F(file, data_is_negative_past_the_end)
 {
