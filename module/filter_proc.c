@@ -27,7 +27,7 @@
 #include "table.h"
 #include "tracepoints.h"
 
-/* Knotes on one process: what its fork and its exec have to look at. */
+/* A user's knotes on one process: what its fork and its exec have to look at. */
 #define WATCHERS_MAX	4096
 
 /* Knotes for children to come; the worker is called at half of that. */
@@ -48,6 +48,7 @@
  * @status: q: with NOTE_EXIT: how it ended
  * @over: q: its end was seen
  * @hidden: q: its status and its doings are not for the queue's owner
+ * @lost: q: they are not since an exec
  * @rcu: to free it behind those who walk the table
  */
 struct proc_watch {
@@ -61,6 +62,7 @@ struct proc_watch {
 	int			status;
 	bool			over;
 	bool			hidden;
+	bool			lost;
 	struct rcu_head		rcu;
 };
 
@@ -195,13 +197,15 @@ static struct proc_watch *stock_take(struct kqueue *kq)
 	return watch;
 }
 
-static unsigned int count_watchers(struct hlist_head *bucket, struct pid *pid)
+static unsigned int count_watchers(struct hlist_head *bucket,
+				   const struct proc_watch *new)
 {
 	struct proc_watch *watch;
 	unsigned int n = 0;
 
 	hlist_for_each_entry(watch, bucket, node)
-		n += watch->pid == pid;
+		n += watch->pid == new->pid &&
+		     watch->kn->kn_kq->user == new->kn->kn_kq->user;
 	return n;
 }
 
@@ -213,7 +217,7 @@ static int watch_publish(struct proc_watch *watch, unsigned int max)
 	int error = 0;
 
 	raw_spin_lock_irqsave(lock, flags);
-	if (count_watchers(bucket, watch->pid) >= max)
+	if (max != UINT_MAX && count_watchers(bucket, watch) >= max)
 		error = -ENOMEM;
 	else
 		hlist_add_head_rcu(&watch->node, bucket);
@@ -311,8 +315,10 @@ static void proc_did(struct hlist_head *bucket, struct pid *pid, u32 note,
 			proc_track(watch, child);
 		kn = watch->kn;
 		raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
-		if (note == NOTE_EXEC && !process_access_kept(kn->kn_kq->cred))
+		if (note == NOTE_EXEC && !process_access_kept(kn->kn_kq->cred)) {
 			watch->hidden = true;
+			watch->lost = true;
+		}
 		if (kn->kn_sfflags & note && !watch->hidden)
 			watch->notes |= note;
 		if (watch->notes)
@@ -362,6 +368,8 @@ void proc_exit(void)
 {
 	trace_hook_disarm(&fork_hook);
 	trace_hook_disarm(&exec_hook);
+	/* What a probe was the last to let go of. */
+	knote_flush();
 	cancel_work_sync(&stock_work);
 	cancel_delayed_work_sync(&stock_end);
 	stock_empty(NULL);
@@ -409,7 +417,6 @@ static int watch_find(struct proc_watch *watch, u64 ident, u32 notes)
 	if (!task)
 		return -ESRCH;
 	error = process_access(task);
-	watch->hidden = error;
 	if (!(notes & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK)))
 		error = 0;
 	if (READ_ONCE(task->flags) & PF_KTHREAD)
@@ -435,17 +442,46 @@ static int proc_arm(u32 notes)
 }
 
 /*
+ * Who may watch is asked again once the watch can be found, which tells nothing
+ * until then: an exec was before that, and what came of it is seen here, or finds
+ * the watch.
+ */
+static int watch_permit(struct proc_watch *watch, u32 notes)
+{
+	struct task_struct *task = get_pid_task(watch->pid, PIDTYPE_TGID);
+	raw_spinlock_t *lock = &watch->kn->kn_kq->lock;
+	int error;
+
+	if (!task)
+		return -ESRCH;
+	/* Between the watch, for others to find, and the rights of the other. */
+	smp_mb();
+	error = process_access(task);
+	put_task_struct(task);
+	raw_spin_lock_irq(lock);
+	watch->hidden = error || watch->lost;
+	error = watch->hidden ? -EACCES : 0;
+	raw_spin_unlock_irq(lock);
+	return notes & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK) ? error : 0;
+}
+
+/*
  * It may end at any time: before our place on wait_pidfd was taken we see it,
  * after that we are told.  If it was reaped before we looked and nobody told
  * us, it had ended before we came.
  */
-static int watch_start(struct proc_watch *watch)
+static int watch_start(struct proc_watch *watch, u32 notes)
 {
 	int error, status;
 
 	error = watch_publish(watch, WATCHERS_MAX);
 	if (error)
 		return error;
+	error = watch_permit(watch, notes);
+	if (error) {
+		watch_withdraw(watch);
+		return error;
+	}
 	watch_init(watch);
 	add_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
 	if (process_exited(watch->pid, &status))
@@ -470,6 +506,7 @@ static int proc_attach(struct knote *kn)
 		return -ENOMEM;
 	atomic_inc(&watched);
 	watch->kn = kn;
+	watch->hidden = true;
 	watch->ns = get_pid_ns(task_active_pid_ns(current));
 	error = proc_arm(kn->kn_sfflags);
 	if (!error)
@@ -482,7 +519,7 @@ static int proc_attach(struct knote *kn)
 	kn->kn_flags |= EV_CLEAR;
 	kn->kn_hook = watch;
 	raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
-	error = watch_start(watch);
+	error = watch_start(watch, kn->kn_sfflags);
 	if (error)
 		goto out_unhook;
 	kn->kn_status &= ~KN_DETACHED;

@@ -15,6 +15,9 @@
  * on that one as well; it follows when the directory is moved, before rename()
  * returns: the new parent is still locked then, and nobody can have removed
  * the directory from it.  Order: the inodes' locks, the group's.
+ *
+ * What is done to an inode calls all its marks, whoever does it: so a user has no
+ * more than so many on one.
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
@@ -25,6 +28,10 @@
 #include "compat/inode.h"
 #include "filter.h"
 #include "knote.h"
+#include "table.h"
+
+/* Marks of a user on one inode: what opening it, say, has to look at. */
+#define MARKS_MAX	4096
 
 #define READ_MASK	(FS_MODIFY | FS_ATTRIB)
 #define ENTRY_MASK	(FS_CREATE | FS_DELETE | FS_RENAME)
@@ -36,6 +43,7 @@ struct watch_mark;
  * @lock: guards what is marked (l); taken outside a queue's lock
  * @refs: one for the knote, one for each mark, until it is freed
  * @inode: the inode; it lives while there is a knote, or an event about it
+ * @user: I: whose the queue is
  * @kn: the knote, NULL once it is detached (l)
  * @marks: the marks on @inode; the claim's
  * @mask: what they see, together; the claim's
@@ -49,6 +57,7 @@ struct watch {
 	raw_spinlock_t		lock;
 	refcount_t		refs;
 	struct inode		*inode;
+	struct kq_user		*user;
 	struct knote		*kn;
 	struct watch_mark	*marks;
 	u32			mask;
@@ -64,13 +73,22 @@ struct watch {
  * @watch: the watch, of which it holds a reference until it is freed
  * @next: the next of @watch->marks
  * @above: whether it is on the parent
+ * @inode: I: what it is on; compared, not used
+ * @user: I: whose it is; the same
+ * @node: in the table of marks, by inode
  */
 struct watch_mark {
 	struct fsnotify_mark	mark;
 	struct watch		*watch;
 	struct watch_mark	*next;
 	bool			above;
+	struct inode		*inode;
+	struct kq_user		*user;
+	struct hlist_node	node;
 };
+
+/* To count them. */
+static struct table marks;
 
 /**
  * struct happening - what fsnotify tells
@@ -241,8 +259,39 @@ static void watch_put(struct watch *watch)
 		kmem_cache_free(watch_cache, watch);
 }
 
+/* Returns false where the user has as many as @max on that inode. */
+static bool mark_count(struct watch_mark *wm, unsigned int max)
+{
+	struct hlist_head *bucket = table_bucket_at(&marks, wm->inode);
+	raw_spinlock_t *lock = table_lock(&marks, bucket);
+	struct watch_mark *other;
+	unsigned int n = 0;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(lock, flags);
+	if (max != UINT_MAX)
+		hlist_for_each_entry(other, bucket, node)
+			n += other->inode == wm->inode &&
+			     other->user == wm->user;
+	if (n < max)
+		hlist_add_head(&wm->node, bucket);
+	raw_spin_unlock_irqrestore(lock, flags);
+	return n < max;
+}
+
+static void mark_uncount(struct watch_mark *wm)
+{
+	raw_spinlock_t *lock;
+	unsigned long flags;
+
+	lock = table_lock(&marks, table_bucket_at(&marks, wm->inode));
+	raw_spin_lock_irqsave(lock, flags);
+	hlist_del(&wm->node);
+	raw_spin_unlock_irqrestore(lock, flags);
+}
+
 static struct watch_mark *mark_add(struct watch *watch, struct inode *inode,
-				   u32 mask, gfp_t gfp)
+				   u32 mask, gfp_t gfp, unsigned int max)
 {
 	struct watch_mark *wm = kmem_cache_zalloc(mark_cache, gfp);
 	int error;
@@ -252,18 +301,28 @@ static struct watch_mark *mark_add(struct watch *watch, struct inode *inode,
 	fsnotify_init_mark(&wm->mark, group);
 	wm->mark.mask = mask;
 	wm->above = inode != watch->inode;
+	wm->inode = inode;
+	wm->user = watch->user;
 	wm->watch = watch;
 	refcount_inc(&watch->refs);
+	error = -ENOMEM;
+	if (!mark_count(wm, max))
+		goto out_put;
 	error = kq_fsnotify_add_mark(&wm->mark, inode);
-	if (error) {
-		fsnotify_put_mark(&wm->mark);
-		return ERR_PTR(error);
-	}
+	if (error)
+		goto out_uncount;
 	return wm;
+
+out_uncount:
+	mark_uncount(wm);
+out_put:
+	fsnotify_put_mark(&wm->mark);
+	return ERR_PTR(error);
 }
 
 static void mark_remove(struct watch_mark *wm)
 {
+	mark_uncount(wm);
 	fsnotify_destroy_mark(&wm->mark, group);
 	fsnotify_put_mark(&wm->mark);
 }
@@ -281,11 +340,22 @@ static void watch_exchange(struct watch *watch, struct watch_mark *above)
 		mark_remove(above);
 }
 
+static bool watch_is_above(struct watch *watch, const struct inode *dir)
+{
+	unsigned long flags;
+	bool is;
+
+	raw_spin_lock_irqsave(&watch->lock, flags);
+	is = watch->above && watch->above->inode == dir;
+	raw_spin_unlock_irqrestore(&watch->lock, flags);
+	return is;
+}
+
 /*
  * Mark the directory that a watched directory is in.  When it is moved
  * meanwhile, this or the one that the move calls comes last, and is right.
  */
-static int watch_follow(struct watch *watch, gfp_t gfp)
+static int watch_follow(struct watch *watch, gfp_t gfp, unsigned int max)
 {
 	struct dentry *parent, *dentry = d_find_any_alias(watch->inode);
 	struct watch_mark *above;
@@ -295,11 +365,14 @@ static int watch_follow(struct watch *watch, gfp_t gfp)
 	/* A root cannot be removed. */
 	while (dentry && !IS_ROOT(dentry) && moved && !error) {
 		parent = dget_parent(dentry);
-		above = mark_add(watch, d_inode(parent), FS_DELETE, gfp);
-		if (IS_ERR(above))
-			error = PTR_ERR(above);
-		else
-			watch_exchange(watch, above);
+		if (!watch_is_above(watch, d_inode(parent))) {
+			above = mark_add(watch, d_inode(parent), FS_DELETE, gfp,
+					 max);
+			if (IS_ERR(above))
+				error = PTR_ERR(above);
+			else
+				watch_exchange(watch, above);
+		}
 		moved = READ_ONCE(dentry->d_parent) != parent;
 		dput(parent);
 	}
@@ -310,7 +383,7 @@ static int watch_follow(struct watch *watch, gfp_t gfp)
 /* Nobody could be told that it failed, and fsnotify allocates for itself, too. */
 static void watch_moved(struct watch *watch)
 {
-	while (watch_follow(watch, GFP_KERNEL | __GFP_NOFAIL) == -ENOMEM)
+	while (watch_follow(watch, GFP_KERNEL | __GFP_NOFAIL, UINT_MAX) == -ENOMEM)
 		cond_resched();
 }
 
@@ -390,21 +463,27 @@ static const struct fsnotify_ops watch_ops = {
 
 int vnode_init(void)
 {
+	int error = table_init(&marks);
+
+	if (error)
+		return error;
+	error = -ENOMEM;
 	watch_cache = KMEM_CACHE(watch, SLAB_ACCOUNT);
 	if (!watch_cache)
-		return -ENOMEM;
+		goto err_table;
 	mark_cache = KMEM_CACHE(watch_mark, SLAB_ACCOUNT);
-	if (!mark_cache) {
-		kmem_cache_destroy(watch_cache);
-		return -ENOMEM;
-	}
+	if (!mark_cache)
+		goto err_watch;
 	group = kq_fsnotify_alloc_group(&watch_ops);
-	if (IS_ERR(group)) {
-		kmem_cache_destroy(mark_cache);
-		kmem_cache_destroy(watch_cache);
-		return PTR_ERR(group);
-	}
-	return 0;
+	if (!IS_ERR(group))
+		return 0;
+	error = PTR_ERR(group);
+	kmem_cache_destroy(mark_cache);
+err_watch:
+	kmem_cache_destroy(watch_cache);
+err_table:
+	table_destroy(&marks);
+	return error;
 }
 
 /* No knote is left; fsnotify may still have marks to free. */
@@ -415,6 +494,7 @@ void vnode_exit(void)
 	rcu_barrier();
 	kmem_cache_destroy(mark_cache);
 	kmem_cache_destroy(watch_cache);
+	table_destroy(&marks);
 }
 
 /*
@@ -446,7 +526,7 @@ static int watch_more(struct watch *watch, u32 mask)
 		return 0;
 	/* For an event that comes at once, and for what comes in between. */
 	watch_sample(watch, mask);
-	wm = mark_add(watch, watch->inode, mask, GFP_KERNEL);
+	wm = mark_add(watch, watch->inode, mask, GFP_KERNEL, MARKS_MAX);
 	if (IS_ERR(wm))
 		return PTR_ERR(wm);
 	watch_sample(watch, mask);
@@ -485,6 +565,7 @@ static struct watch *watch_begin(struct knote *kn)
 	refcount_set(&watch->refs, 1);
 	kq_fsnotify_enable(kn->kn_fp);
 	watch->inode = file_inode(kn->kn_fp);
+	watch->user = kn->kn_kq->user;
 	watch->kn = kn;
 	return watch;
 }
@@ -589,7 +670,7 @@ static int vnode_watch(struct watch *watch, u32 notes)
 	/* Only who owns the claim sets the first. */
 	if (!error && notes & NOTE_DELETE && !READ_ONCE(watch->above) &&
 	    S_ISDIR(watch->inode->i_mode))
-		error = watch_follow(watch, GFP_KERNEL);
+		error = watch_follow(watch, GFP_KERNEL, MARKS_MAX);
 	return error;
 }
 

@@ -212,6 +212,7 @@ static int call_interrupted(struct kq_kevent *call,
 		return -EINTR;
 	call->nchanges = 0;
 	call->timeout = 0;
+	call->flags &= ~KQ_CALL_UNTIL;
 	if (deadline->at != KTIME_MAX) {
 		call->flags |= KQ_CALL_UNTIL;
 		call->timeout = deadline->at;

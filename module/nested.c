@@ -202,6 +202,7 @@ static int nested_attach(struct knote *kn)
 	struct kqueue *kq = kn->kn_kq;
 	unsigned long flags;
 	struct nested *nd;
+	bool pending;
 	int error = 0;
 
 	nd = kzalloc(sizeof(*nd), GFP_KERNEL_ACCOUNT);
@@ -225,13 +226,15 @@ static int nested_attach(struct knote *kn)
 		kfree(nd);
 		return error;
 	}
+	/* First there, then a look under the lock: see kqueue_wake_all(). */
+	add_wait_queue(&nd->inner->pollers, &nd->wait);
 	raw_spin_lock_irqsave(&nd->inner->lock, flags);
 	list_add_tail(&nd->watch, &nd->inner->watchers);
+	pending = nd->inner->count;
 	raw_spin_unlock_irqrestore(&nd->inner->lock, flags);
 
-	add_wait_queue(&nd->inner->pollers, &nd->wait);
 	kn->kn_status &= ~KN_DETACHED;
-	if (READ_ONCE(nd->inner->count) || kqueue_ahead(nd->inner))
+	if (pending || kqueue_ahead(nd->inner))
 		knote_fire(kn, 0);
 	return 0;
 }

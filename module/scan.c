@@ -542,6 +542,11 @@ static void scan_settle(struct kq_scan *s)
 	int stay = 0, rest = 0;
 	struct knote *kn;
 
+	/* What was delivered and comes back at once is not taken once more. */
+	if (s->end != s->stop && !s->marked) {
+		scan_mark(s);
+		s->last = false;
+	}
 	for (t = s->stop; t != s->end;) {
 		t--;
 		if (!(t->kn->kn_state & KN_DYING))
@@ -570,13 +575,9 @@ static void scan_settle(struct kq_scan *s)
 	}
 	kq->brief -= s->brief;
 	kq_count(&kq->claim_seq, 1);
-	if (s->end != s->stop) {
-		/* Those that were delivered are not taken once more. */
-		if (!s->marked)
-			scan_mark(s);
-		/* The page may be long in coming. */
+	/* The page may be long in coming. */
+	if (s->end != s->stop)
 		kqueue_wake_sleeper(kq, 0);
-	}
 	list_splice_tail(&s->taken, &kq->ready);
 }
 

@@ -283,6 +283,27 @@ TEST_F(efault, many_untouched_pages)
 	EXPECT_EQ(0, wrong(ev, N, 0, EV_ONESHOT));
 }
 
+/*
+ * What is delivered and fires again, while a page is missing for the next, is
+ * another call's.
+ */
+TEST_F(efault, none_comes_twice_in_one_call)
+{
+	struct kq_event *ev = (void *)(self->edge - sizeof(*ev));
+
+	ASSERT_EQ(0, mprotect(self->edge, self->page, PROT_READ | PROT_WRITE));
+	memset(self->mem, 0, self->page);
+	ASSERT_EQ(0, kq_change(self->kq, 1, EVFILT_TIMER, EV_ADD,
+			       NOTE_NSECONDS, 1, NULL));
+	while (!kq_pending(self->kq))
+		;
+	ASSERT_EQ(0, kq_change(self->kq, 2, EVFILT_USER, EV_ADD | EV_ONESHOT,
+			       NOTE_TRIGGER, 0, NULL));
+	ASSERT_EQ(2, take(self->kq, ev, 8));
+	EXPECT_EQ(EVFILT_TIMER, ev[0].filter);
+	EXPECT_EQ(EVFILT_USER, ev[1].filter);
+}
+
 /* How many of the first n knotes are there; -1 where they are no prefix. */
 static int prefix(int kq, int n)
 {

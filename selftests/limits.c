@@ -347,6 +347,79 @@ TEST_F_TIMEOUT(limits, watchers_of_one_file, 60)
 	EXPECT_EQ(1, kq_poll(other, ev, 4));
 }
 
+/*
+ * What is done to a file calls all who watch it: a user has at most 4096 on one,
+ * whoever does it, and keeps no other from it.
+ */
+TEST_F_TIMEOUT(limits, watches_of_one_inode, 120)
+{
+	struct rlimit many = { CAP + 200, CAP + 200 };
+	char name[] = "/tmp/kq-limits-XXXXXX";
+	int i, kq, fd[CAP + 1];
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	i = mkstemp(name);
+	ASSERT_LE(0, i);
+	ASSERT_EQ(0, fchmod(i, 0644));
+	ASSERT_EQ(0, become(ALICE));
+	kq = kqueue();
+	for (i = 0; i <= CAP; i++) {
+		fd[i] = open(name, O_RDONLY);
+		ASSERT_LE(0, fd[i]);
+	}
+	for (i = 0; i < CAP; i++) {
+		ASSERT_EQ(0, kq_change(kq, fd[i], EVFILT_VNODE, EV_ADD,
+				       NOTE_OPEN, 0, NULL)) {
+			TH_LOG("watch %d", i);
+		}
+	}
+	EXPECT_EQ(-ENOMEM, kq_change(kq, fd[CAP], EVFILT_VNODE, EV_ADD,
+				     NOTE_OPEN, 0, NULL));
+	EXPECT_EQ(-ENOMEM, kq_change(kq, fd[0], EVFILT_VNODE, 0,
+				     NOTE_OPEN | NOTE_WRITE, 0, NULL));
+
+	ASSERT_EQ(0, become(BOB));
+	i = kqueue();
+	EXPECT_EQ(0, kq_change(i, fd[CAP], EVFILT_VNODE, EV_ADD, NOTE_OPEN, 0,
+			       NULL));
+
+	/* One gone, one more, as soon as it is. */
+	ASSERT_EQ(0, kq_change(kq, fd[0], EVFILT_VNODE, EV_DELETE, 0, 0, NULL));
+	EXPECT_EQ(0, kq_change(kq, fd[CAP], EVFILT_VNODE, EV_ADD, NOTE_OPEN, 0,
+			       NULL));
+	unlink(name);
+}
+
+/* The same of a process, by one knote in each of so many queues. */
+TEST_F_TIMEOUT(limits, watches_of_one_process, 120)
+{
+	struct rlimit many = { CAP + 200, CAP + 200 };
+	int i, kq = -1, first = -1;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	ASSERT_EQ(0, become(ALICE));
+	for (i = 0; i < CAP; i++) {
+		kq = kqueue();
+		if (!i)
+			first = kq;
+		ASSERT_EQ(0, kq_change(kq, getppid(), EVFILT_PROC, EV_ADD,
+				       NOTE_EXIT, 0, NULL)) {
+			TH_LOG("watch %d", i);
+		}
+	}
+	kq = kqueue();
+	EXPECT_EQ(-ENOMEM, kq_change(kq, getppid(), EVFILT_PROC, EV_ADD,
+				     NOTE_EXIT, 0, NULL));
+	ASSERT_EQ(0, close(first));
+	EXPECT_EQ(0, kq_change(kq, getppid(), EVFILT_PROC, EV_ADD, NOTE_EXIT, 0,
+			       NULL));
+
+	ASSERT_EQ(0, become(BOB));
+	kq = kqueue();
+	EXPECT_EQ(0, kq_change(kq, getppid(), EVFILT_PROC, EV_ADD, NOTE_EXIT, 0,
+			       NULL));
+}
+
 /* At most 4096 queues in one queue: ENOMEM beyond. */
 TEST_F_TIMEOUT(limits, queues_in_one_queue, 60)
 {

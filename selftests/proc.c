@@ -759,11 +759,13 @@ TEST_F(proc, track)
 	waitpid(self->child.pid, NULL, 0);
 }
 
+typedef FIXTURE_DATA(proc) proc;
+
 /*
  * The parent's flags are the child's: they are not for CHILD, but for the first
  * event of its own.
  */
-static void track_with(struct __test_metadata *_metadata, FIXTURE_DATA(proc) *self,
+static void track_with(struct __test_metadata *_metadata, proc *self,
 		       unsigned short flags)
 {
 	pid_t pid;
