@@ -16,8 +16,9 @@
  * returns: the new parent is still locked then, and nobody can have removed
  * the directory from it.  Order: the inodes' locks, the group's.
  *
- * What is done to an inode calls all its marks, whoever does it: so a user has no
- * more than so many on one.
+ * What is done to an inode calls all its marks, whoever does it: so a user cannot
+ * add more than so many to one.  Those of directories that are moved into another
+ * come with them: nobody could be told that they did not.
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
@@ -43,7 +44,7 @@ struct watch_mark;
  * @lock: guards what is marked (l); taken outside a queue's lock
  * @refs: one for the knote, one for each mark, until it is freed
  * @inode: the inode; it lives while there is a knote, or an event about it
- * @user: I: whose the queue is
+ * @user: I: whose the queue is; compared, not used
  * @kn: the knote, NULL once it is detached (l)
  * @marks: the marks on @inode; the claim's
  * @mask: what they see, together; the claim's
@@ -74,8 +75,7 @@ struct watch {
  * @next: the next of @watch->marks
  * @above: whether it is on the parent
  * @inode: I: what it is on; compared, not used
- * @user: I: whose it is; the same
- * @node: in the table of marks, by inode
+ * @node: in the table of marks, by inode (the lock of its bucket)
  */
 struct watch_mark {
 	struct fsnotify_mark	mark;
@@ -83,7 +83,6 @@ struct watch_mark {
 	struct watch_mark	*next;
 	bool			above;
 	struct inode		*inode;
-	struct kq_user		*user;
 	struct hlist_node	node;
 };
 
@@ -272,7 +271,7 @@ static bool mark_count(struct watch_mark *wm, unsigned int max)
 	if (max != UINT_MAX)
 		hlist_for_each_entry(other, bucket, node)
 			n += other->inode == wm->inode &&
-			     other->user == wm->user;
+			     other->watch->user == wm->watch->user;
 	if (n < max)
 		hlist_add_head(&wm->node, bucket);
 	raw_spin_unlock_irqrestore(lock, flags);
@@ -302,7 +301,6 @@ static struct watch_mark *mark_add(struct watch *watch, struct inode *inode,
 	wm->mark.mask = mask;
 	wm->above = inode != watch->inode;
 	wm->inode = inode;
-	wm->user = watch->user;
 	wm->watch = watch;
 	refcount_inc(&watch->refs);
 	error = -ENOMEM;

@@ -304,6 +304,14 @@ TEST_F(abi, resume)
 	EXPECT_EQ(-EINTR, call(self->kq, &left));
 	EXPECT_EQ(KQ_CALL_RESUME, left.flags);
 	EXPECT_EQ(0, left.timeout);
+
+	/* Until a time that never comes is without one. */
+	left.flags = KQ_CALL_RESUME | KQ_CALL_UNTIL;
+	left.timeout = INT64_MAX;
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_EQ(-EINTR, call(self->kq, &left));
+	EXPECT_EQ(KQ_CALL_RESUME, left.flags);
+	EXPECT_EQ(0, left.timeout);
 }
 
 /*

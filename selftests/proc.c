@@ -418,16 +418,6 @@ TEST_F(proc, exec_from_a_thread)
 	waitpid(self->child.pid, NULL, 0);
 }
 
-static void grandchild(int hear, int tell)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		wait_for_end(hear, tell);
-	if (write(tell, &pid, sizeof(pid)) != sizeof(pid))
-		_exit(1);
-}
-
 /* FORCEONESHOT: what comes between the change and the event is in it */
 TEST_F(proc, end_after_forceoneshot)
 {
@@ -443,6 +433,16 @@ TEST_F(proc, end_after_forceoneshot)
 	EXPECT_EQ(EV_EOF | EV_ONESHOT | EV_CLEAR, self->ev.flags);
 	EXPECT_EQ(SIGKILL, self->ev.data);
 	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+static void grandchild(int hear, int tell)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		wait_for_end(hear, tell);
+	if (write(tell, &pid, sizeof(pid)) != sizeof(pid))
+		_exit(1);
 }
 
 /* A process that is not a child, and not one's own to wait for. */
