@@ -461,6 +461,22 @@ TEST(many_watch_one)
 	}
 }
 
+/* One that has something when it is added wakes who sleeps already. */
+TEST(one_that_is_ready_wakes_a_sleeper)
+{
+	struct kq_waiter w = { .kq = kqueue() };
+	int inner = kqueue();
+
+	ASSERT_LE(0, w.kq);
+	ASSERT_EQ(0, kq_change(inner, 1, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 0,
+			       NULL));
+	ASSERT_EQ(0, kq_waiter_start(&w));
+	ASSERT_EQ(0, kq_add(w.kq, inner, EVFILT_READ, 0));
+	ASSERT_EQ(1, kq_waiter_end(&w));
+	EXPECT_EQ((uintptr_t)inner, w.ev[0].ident);
+	EXPECT_EQ(1, w.ev[0].data);
+}
+
 /* One that watches many: it is bounded, and finds the one that is ready. */
 TEST(one_watches_many)
 {
