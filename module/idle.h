@@ -23,8 +23,8 @@ void idle_free(struct kqueue *kq);
 static inline void idle_update(struct kqueue *kq)
 {
 	if (unlikely(kq->idle))
-		WRITE_ONCE(kq->idle->idle, !kq->count && !kq->nnested &&
-			   !kq->nconnecting);
+		WRITE_ONCE(kq->idle->idle, !kq->count &&
+			   list_empty(&kq->nested) && !kq->nconnecting);
 }
 
 #endif /* _KQUEUE_IDLE_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a user may have: knotes and timers, and how many there are. */
+/* What a user may have: knotes, timers and watches on queues, and how many there are. */
 #ifndef _KQUEUE_LIMITS_H
 #define _KQUEUE_LIMITS_H
 
@@ -14,6 +14,7 @@
  * @queues: users_lock: queues that refer to it
  * @knotes: how many knotes
  * @timers: how many timers among them
+ * @nested: how many watches on queues among them
  */
 struct kq_user {
 	struct hlist_node	link;
@@ -21,7 +22,11 @@ struct kq_user {
 	unsigned long		queues;
 	atomic_long_t		knotes;
 	atomic_long_t		timers;
+	atomic_long_t		nested;
 };
+
+/* Watches on queues that a user may have: what a walk of nested.c looks at. */
+#define NESTED_MAX	4096
 
 void limits_init(void);
 
@@ -57,6 +62,16 @@ static inline int limits_charge_timer(struct kq_user *user)
 static inline void limits_uncharge_timer(struct kq_user *user)
 {
 	atomic_long_dec(&user->timers);
+}
+
+static inline int limits_charge_nested(struct kq_user *user)
+{
+	return limits_charge(&user->nested, NESTED_MAX);
+}
+
+static inline void limits_uncharge_nested(struct kq_user *user)
+{
+	atomic_long_dec(&user->nested);
 }
 
 #endif /* _KQUEUE_LIMITS_H */

@@ -20,7 +20,8 @@
  *	middle: has something
  *
  * One raw lock at a time; the mutex keeps walks apart, which share the marks in
- * the queues.  It is a leaf: epoll may hold its own mutex around our poll.
+ * the queues.  It is a leaf: epoll may hold its own mutex around our poll.  Since
+ * all users wait for the same, each has a bounded number of watches.
  */
 #include <linux/mutex.h>
 #include <linux/poll.h>
@@ -30,10 +31,8 @@
 #include "filter.h"
 #include "idle.h"
 #include "knote.h"
+#include "limits.h"
 #include "nested.h"
-
-/* Queues that one queue watches: what is walked under one raw lock. */
-#define NESTED_MAX	4096
 
 /**
  * struct nested - one queue's watch on another
@@ -203,29 +202,23 @@ static int nested_attach(struct knote *kn)
 	unsigned long flags;
 	struct nested *nd;
 	bool pending;
-	int error = 0;
 
-	nd = kzalloc(sizeof(*nd), GFP_KERNEL_ACCOUNT);
-	if (!nd)
+	if (limits_charge_nested(kq->user))
 		return -ENOMEM;
+	nd = kzalloc(sizeof(*nd), GFP_KERNEL_ACCOUNT);
+	if (!nd) {
+		limits_uncharge_nested(kq->user);
+		return -ENOMEM;
+	}
 	nd->kn = kn;
 	nd->inner = file_kqueue(kn->kn_fp);
 	init_waitqueue_func_entry(&nd->wait, nested_wake);
 	kn->kn_hook = nd;
 
 	raw_spin_lock_irqsave(&kq->lock, flags);
-	if (kq->nnested == NESTED_MAX) {
-		error = -ENOMEM;
-	} else {
-		kq->nnested++;
-		list_add_tail(&nd->link, &kq->nested);
-		idle_update(kq);
-	}
+	list_add_tail(&nd->link, &kq->nested);
+	idle_update(kq);
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
-	if (error) {
-		kfree(nd);
-		return error;
-	}
 	/* First there, then a look under the lock: see kqueue_wake_all(). */
 	add_wait_queue(&nd->inner->pollers, &nd->wait);
 	raw_spin_lock_irqsave(&nd->inner->lock, flags);
@@ -246,12 +239,12 @@ static void nested_free(struct nested *nd)
 
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	list_del(&nd->link);
-	kq->nnested--;
 	idle_update(kq);
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	raw_spin_lock_irqsave(&nd->inner->lock, flags);
 	list_del(&nd->watch);
 	raw_spin_unlock_irqrestore(&nd->inner->lock, flags);
+	limits_uncharge_nested(kq->user);
 	kfree_rcu(nd, rcu);
 }
 

@@ -37,7 +37,6 @@ struct kq_user;
  * @knotes: q: all knotes, and the cursors of those who list them
  * @nested: q: what it watches that is a queue, see nested.c
  * @watchers: q: the same, of the queues that watch it
- * @nnested: q: how many are on @nested
  * @connecting: q: WRITE on unix sockets that are not connected, see connecting.c
  * @nconnecting: q: how many are on @connecting
  * @tick: started under q: looks at them, as long as there are any
@@ -74,7 +73,6 @@ struct kqueue {
 	struct list_head	knotes;
 	struct list_head	nested;
 	struct list_head	watchers;
-	unsigned int		nnested;
 	struct list_head	connecting;
 	unsigned int		nconnecting;
 	struct hrtimer		tick;

@@ -32,8 +32,14 @@
 #include "scan.h"
 #include "trace.h"
 
-/* How many knotes are taken at a time. */
+/* How many knotes are taken at a time, and how many others are passed by. */
 #define BATCH	16
+
+/*
+ * How often in succession a place may be had in memory and be gone when it is
+ * written: the arm64 kernel has addresses for which that is so for ever.
+ */
+#define TRIES_MAX	1000
 
 /**
  * struct taken - a knote of a batch
@@ -51,7 +57,7 @@ struct taken {
  * @eventlist: where the next event goes
  * @room: how many more fit there
  * @count: how many were stored
- * @marked: @marker stands in the list
+ * @marked: @marker was put into the list
  * @last: the list was empty once a batch was taken: it needs no marker
  * @taken: the knotes taken, in order (queue.lock)
  * @dead: those that are to be dropped
@@ -59,9 +65,11 @@ struct taken {
  * @listed: whether knotes were listed when it ended with nothing
  * @held: whether other scans had some that they are sure to let go of soon
  * @seq: the queue's @claim_seq then
+ * @tries: how often the same event's place was not there
  * @end: the first of the batch whose event was not copied, @stop for none
  * @stop: behind the last of the batch
- * @marker: where this scan ends: what comes to the list later is behind it
+ * @marker: where this scan ends: what comes to the list later is behind it.
+ *	Another that finds it first of all takes it away (queue.lock)
  * @batch: the knotes taken, in order
  * @snapshot: what those of them had that collect, in the same order
  */
@@ -74,6 +82,7 @@ struct kq_scan {
 	bool			last;
 	struct list_head	taken;
 	struct list_head	dead;
+	int			tries;
 	struct taken		*end;
 	struct taken		*stop;
 	int			brief;
@@ -92,6 +101,7 @@ static void scan_init(struct kq_scan *s, struct kqueue *kq,
 	s->eventlist = eventlist;
 	s->room = nevents;
 	s->count = 0;
+	s->tries = 0;
 	INIT_LIST_HEAD(&s->dead);
 }
 
@@ -162,9 +172,15 @@ static void scan_mark(struct kq_scan *s)
 	s->marked = true;
 }
 
+/* Whether all that was in the list when this scan began is behind it. */
+static bool scan_ended(const struct kq_scan *s)
+{
+	return s->marked && list_empty(&s->marker.kn_tqe);
+}
+
 /*
- * Take the next few knotes that stand together.  Queue locked.  Returns whether
- * there are any.
+ * Take the next few knotes that stand together.  Queue locked.  Returns false at
+ * the scan's end; a batch may be empty, for the lock's sake.
  */
 static bool scan_take(struct kq_scan *s)
 {
@@ -173,19 +189,21 @@ static bool scan_take(struct kq_scan *s)
 	struct list_head *pos, *next;
 	struct knote *kn;
 	bool alone = false, together;
-	int n;
+	int n, passed = 0;
 
+	if (scan_ended(s))
+		return false;
 	for (pos = ready->next; pos != ready && t != max && !alone; pos = next) {
 		next = pos->next;
 		kn = list_entry(pos, struct knote, kn_tqe);
 		if (unlikely(kn->kn_state & (KN_MARKER | KN_CLAIMED))) {
-			if (first || kn == &s->marker)
+			if (first || kn == &s->marker || passed == BATCH)
 				break;
-			if (kn->kn_state & KN_MARKER)
-				continue;
-			/* Somebody changes it, and will put it back. */
+			passed++;
 			list_del_init(pos);
-			kq_count(&s->kq->listed, -1);
+			/* Somebody changes the knote, and will put it back. */
+			if (!(kn->kn_state & KN_MARKER))
+				kq_count(&s->kq->listed, -1);
 			continue;
 		}
 		together = kn->kn_state & KN_SAMPLED;
@@ -207,14 +225,15 @@ static bool scan_take(struct kq_scan *s)
 		last = pos;
 	}
 	s->stop = t;
-	if (!first)
+	if (!first && passed < BATCH)
 		return false;
 	n = t - s->batch;
 	kq_count(&s->kq->listed, -n);
 	s->brief = alone ? 0 : n;
 	s->kq->brief += s->brief;
 	INIT_LIST_HEAD(&s->taken);
-	list_bulk_move_tail(&s->taken, first, last);
+	if (first)
+		list_bulk_move_tail(&s->taken, first, last);
 	if (!s->marked) {
 		s->last = list_empty(ready);
 		if (!s->last)
@@ -605,9 +624,13 @@ static int scan_pause(struct kq_scan *s)
 	cond_resched();
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (s->end != s->stop)
-		return kq_fault_in(s->eventlist, sizeof(*s->eventlist));
-	return 0;
+	if (s->end == s->stop)
+		return 0;
+	if (s->end != s->batch)
+		s->tries = 0;
+	if (++s->tries > TRIES_MAX)
+		return -EFAULT;
+	return kq_fault_in(s->eventlist);
 }
 
 /*

@@ -447,6 +447,7 @@ static void *take_into_page(void *arg)
 		.eventlist = (uintptr_t)m->mem, .nevents = 1,
 	};
 
+	__atomic_store_n(&m->w.tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
 	m->w.ret = ioctl(m->kq, KQ_IOC_KEVENT, &call);
 	if (m->w.ret < 0)
 		m->w.ret = -errno;
@@ -528,6 +529,95 @@ TEST_F(missing, a_sleeper_gets_it)
 	ASSERT_EQ(0, fill(self, NULL));
 	ASSERT_EQ(1, kq_waiter_end(&self->w));
 	EXPECT_EQ(2U, ev->ident);
+}
+
+/* What nobody gets is not written, where its page was asked for, either. */
+TEST_F(missing, what_is_gone_is_not_written)
+{
+	unsigned char *was = malloc(self->page);
+
+	memset(was, 0xa5, self->page);
+	ASSERT_EQ(0, stall(self));
+	ASSERT_EQ(0, kq_change(self->kq, 1, EVFILT_USER, EV_DELETE, 0, 0,
+			       NULL));
+	ASSERT_EQ(0, fill(self, was));
+	ASSERT_EQ(0, kq_until_in_kevent(self->w.tid));
+	EXPECT_EQ(0, memcmp(self->mem, was, self->page));
+	ASSERT_EQ(0, kq_add(self->kq, 2, EVFILT_USER, EV_ONESHOT));
+	ASSERT_EQ(0, kq_trigger(self->kq, 2));
+	ASSERT_EQ(1, kq_waiter_end(&self->w));
+	EXPECT_EQ(0, memcmp(self->mem + sizeof(struct kq_event),
+			    was + sizeof(struct kq_event),
+			    self->page - sizeof(struct kq_event)));
+	free(was);
+}
+
+#define CALLS	50
+#define READY	3
+
+struct caller {
+	pthread_t thread;
+	int kq, ret;
+	void *page;
+};
+
+static void *look(void *arg)
+{
+	struct caller *c = arg;
+
+	c->ret = take(c->kq, c->page, READY);
+	return NULL;
+}
+
+/*
+ * Calls that wait for their pages, one after the other, more than a scan passes
+ * by at once, are in nobody's way: others take what is there, and what has come
+ * since is none of theirs.
+ */
+static int many_wait(missing *m, unsigned short flags, int wanted)
+{
+	struct uffdio_register range = {
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+		.range.len = CALLS * m->page,
+	};
+	struct caller calls[CALLS];
+	struct kq_event ev[READY + 1];
+	int i, bad = 0;
+	char *mem;
+
+	mem = mmap(NULL, CALLS * m->page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (uintptr_t)mem;
+	if (mem == MAP_FAILED || ioctl(m->uffd, UFFDIO_REGISTER, &range) ||
+	    make_ready(m->kq, READY, flags))
+		return -1;
+	for (i = 0; i < CALLS; i++) {
+		calls[i].kq = m->kq;
+		calls[i].page = mem + i * m->page;
+		if (pthread_create(&calls[i].thread, NULL, look, &calls[i]) ||
+		    until_fault(m))
+			return -1;
+	}
+	bad += take(m->kq, ev, READY + 1) != READY || wrong(ev, READY, 0, flags);
+	bad += take(m->kq, ev, READY + 1) != wanted;
+	for (i = 0; i < CALLS; i++) {
+		m->mem = calls[i].page;
+		if (fill(m, NULL))
+			return -1;
+		pthread_join(calls[i].thread, NULL);
+		bad += calls[i].ret != wanted;
+	}
+	return bad;
+}
+
+TEST_F(missing, many_wait_for_what_is_ready)
+{
+	EXPECT_EQ(0, many_wait(self, 0, READY));
+}
+
+TEST_F(missing, many_wait_for_what_is_taken)
+{
+	EXPECT_EQ(0, many_wait(self, EV_CLEAR, 0));
 }
 
 static void *change_from_page(void *arg)

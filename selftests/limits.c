@@ -420,26 +420,37 @@ TEST_F_TIMEOUT(limits, watches_of_one_process, 120)
 			       NULL));
 }
 
-/* At most 4096 queues in one queue: ENOMEM beyond. */
-TEST_F_TIMEOUT(limits, queues_in_one_queue, 60)
+/*
+ * At most 4096 watches of queues on queues a user, whoever's call looks at them:
+ * ENOMEM beyond, and no other is kept from it.
+ */
+TEST_F_TIMEOUT(limits, queues_in_queues, 60)
 {
 	struct rlimit many = { CAP + 200, CAP + 200 };
-	int i, outer = kqueue(), q = -1;
+	int i, outer, another, q = -1;
 
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	ASSERT_EQ(0, become(ALICE));
+	outer = kqueue();
+	another = kqueue();
 	for (i = 0; i < CAP; i++) {
 		q = kqueue();
-		ASSERT_EQ(0, kq_add(outer, q, EVFILT_READ, 0)) {
+		ASSERT_EQ(0, kq_add(i % 2 ? outer : another, q, EVFILT_READ,
+				    0)) {
 			TH_LOG("queue %d", i);
 		}
 	}
 	i = kqueue();
 	EXPECT_EQ(-ENOMEM, kq_add(outer, i, EVFILT_READ, 0));
-	ASSERT_EQ(0, close(q));
-	EXPECT_EQ(0, kq_add(outer, i, EVFILT_READ, 0));
+	EXPECT_EQ(-ENOMEM, kq_add(another, i, EVFILT_READ, 0));
+	ASSERT_EQ(0, become(BOB));
+	q = kqueue();
+	EXPECT_EQ(0, kq_add(q, i, EVFILT_READ, 0));
+	ASSERT_EQ(0, close(outer));
+	EXPECT_EQ(0, kq_add(another, i, EVFILT_READ, 0));
 	ASSERT_EQ(0, kq_change(i, 1, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 0,
 			       NULL));
-	KQ_EXPECT_EVENT(outer, i, EVFILT_READ, 0, 0, 1);
+	KQ_EXPECT_EVENT(another, i, EVFILT_READ, 0, 0, 1);
 }
 
 #define USERS	100000

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Copying to a program without faulting, and faulting its pages in. */
+/* Copying to a program without faulting, and having its pages there. */
 #ifndef _KQUEUE_COMPAT_UACCESS_H
 #define _KQUEUE_COMPAT_UACCESS_H
 
 #include <linux/build_bug.h>
 #include <linux/fault-inject-usercopy.h>
-#include <linux/pagemap.h>
 #include <linux/uaccess.h>
-#include <linux/version.h>
 
 #include <uapi/linux/kqueue.h>
 
@@ -49,15 +47,19 @@ fault:
 	return false;
 }
 
-/* Returns 0 once all of the range could be written, or -EFAULT. */
-static inline int kq_fault_in(void __user *to, size_t size)
+/*
+ * Have the place of an event in memory, to be written, and change nothing there.
+ * Returns 0 or -EFAULT.
+ */
+static inline int kq_fault_in(struct kq_event __user *to)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 16, 0)
-	/* It writes wherever it is told to. */
-	return access_ok(to, size) ? fault_in_pages_writeable(to, size) : -EFAULT;
-#else
-	return fault_in_writeable(to, size) ? -EFAULT : 0;
-#endif
+	u8 __user *first = (u8 __user *)to, *last = (u8 __user *)(to + 1) - 1;
+	u8 byte;
+
+	if (get_user(byte, first) || put_user(byte, first) ||
+	    get_user(byte, last) || put_user(byte, last))
+		return -EFAULT;
+	return 0;
 }
 
 #endif /* _KQUEUE_COMPAT_UACCESS_H */

@@ -66,6 +66,7 @@ byte	writes[2];
 byte	ready[ITEMS];		/* the ready list */
 byte	length;			/* of it, markers included */
 byte	nlisted;		/* kq->listed */
+bool	standing[SCANS];	/* its marker is in the list */
 
 bool	asleep[SCANS];		/* on kq->sleepers, and nobody has woken it */
 bool	claim_waited;		/* for: until kq->claim_seq changes */
@@ -110,6 +111,21 @@ inline list_del(item)
 	od;
 	length--;
 	ready[length] = 0
+}
+
+/* scan_mark() */
+inline marker_add(scan)
+{
+	list_add_tail(MARKER(scan));
+	standing[scan] = true
+}
+
+inline marker_del(scan)
+{
+	if
+	:: standing[scan] -> list_del(MARKER(scan)); standing[scan] = false
+	:: else
+	fi
 }
 
 /* kqueue_wake_sleeper() */
@@ -243,25 +259,24 @@ proctype scanner(byte me)
 scan:	atomic {
 		took = false; is_ready = false; dead = false; owned = false;
 		fd = 0; k = 0;
-		list_add_tail(MARKER(me))
+		marker_add(me)
 	};
 next:	atomic {
 		/* scan_take() */
 		k = NONE;
-		i = 0;
 		do
-		:: ready[i] == MARKER(me) -> break
+		:: !standing[me] || ready[0] == MARKER(me) -> break
 		:: else ->
 			if
-			:: ready[i] >= KNOTES -> i++
+			:: ready[0] >= KNOTES -> marker_del(1 - me)
 			:: else ->
-				k = ready[i];
+				k = ready[0];
 				ALIVE(k);
 				kn[k].listed = false;
 				nlisted--;
 				list_del(k);
 				if
-				:: kn[k].claimed -> k = NONE; i = 0
+				:: kn[k].claimed -> k = NONE
 				:: else ->
 					kn[k].claimed = true;
 #if BREAK != 1
@@ -273,7 +288,7 @@ next:	atomic {
 		od;
 		i = 0;
 		if
-		:: k == NONE -> list_del(MARKER(me)); goto sleep
+		:: k == NONE -> marker_del(me); i = 0; goto sleep
 		:: else -> fd = kn[k].fd
 		fi
 	};
@@ -364,7 +379,7 @@ next:	atomic {
 	:: else
 	fi;
 	/* No room for more: kqueue_scan() ends, kqueue_wait() returns. */
-	d_step { list_del(MARKER(me)); i = 0 };
+	d_step { marker_del(me); i = 0 };
 	goto leave;
 
 	/* kqueue_sleep(), sleep_begin() */

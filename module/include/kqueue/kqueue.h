@@ -68,12 +68,13 @@ enum event_touch {
  * @f_detach_try: optional, built-in filters on descriptors: @f_detach where it
  *	must not wait for a lock.  Returns whether it is done; when not,
  *	@f_detach follows from a worker, as it does without @f_detach_try.
- * @f_sample: optional, for filters that ask their object instead of collecting:
- *	store data and fflags in @ev, set EV_EOF in its flags, and return whether
- *	there is something to report, or -EFAULT when @slot, the place of the event in
- *	the program's eventlist, had to be written and is not there.  @slot is
- *	NULL when the amount does not matter.  The knote is claimed, no lock is
- *	held; may sleep unless FILTER_NOBLOCK is set.
+ * @f_sample: optional, for filters that ask their object instead of collecting,
+ *	and whose knotes are on no knlist: store data and fflags in @ev, set
+ *	EV_EOF in its flags, and return whether there is something to report, or
+ *	-EFAULT when @slot, the place of the event in the program's eventlist,
+ *	had to be written and is not there.  @slot is NULL when the amount does
+ *	not matter.  The knote is claimed, no lock is held; may sleep unless
+ *	FILTER_NOBLOCK is set.
  * @f_undo: optional: the event @kev was not delivered after all, and is pending
  *	again; queue's lock held.  By default what EV_CLEAR took is given back.
  * @f_same: optional, where an ident may come to name another object: whether it
