@@ -12,13 +12,13 @@
  * before the marks are destroyed.
  *
  * The removal of a directory is told to its parent alone.  So there is a mark
- * on that one as well; it follows when the directory is moved, before rename()
- * returns: the new parent is still locked then, and nobody can have removed
- * the directory from it.  Order: the inodes' locks, the group's.
+ * on that one as well, shared by all that watch directories in it: the watches
+ * of what was removed are looked up.  A watch takes another when its directory is
+ * moved, before rename() returns: the new parent is still locked then, and nobody
+ * can have removed the directory from it.  Order: the inodes' locks, the group's.
  *
  * What is done to an inode calls all its marks, whoever does it: so a user cannot
- * add more than so many to one.  Those of directories that are moved into another
- * come with them: nobody could be told that they did not.
+ * add more than so many to one.
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
@@ -48,7 +48,8 @@ struct watch_mark;
  * @kn: the knote, NULL once it is detached (l)
  * @marks: the marks on @inode; the claim's
  * @mask: what they see, together; the claim's
- * @above: the mark on the directory that @inode is in, where it matters (l)
+ * @above: the mark on the directory that @inode is in, where it matters: of those
+ *	that there may be, the one that counts (l)
  * @size: size when last seen (l)
  * @nlink: link count when last seen (l)
  * @owed: how many events about links are still to come for what @nlink has
@@ -69,24 +70,26 @@ struct watch {
 };
 
 /**
- * struct watch_mark - one mark of a watch
+ * struct watch_mark - one mark of a watch, or what watches have above them
  * @mark: the mark; the watch holds a reference, fsnotify others
- * @watch: the watch, of which it holds a reference until it is freed
+ * @watch: I: the watch, of which it holds a reference until it is freed; or NULL
+ * @refs: where there is no @watch: watches that have it above them
  * @next: the next of @watch->marks
- * @above: whether it is on the parent
  * @inode: I: what it is on; compared, not used
- * @node: in the table of marks, by inode (the lock of its bucket)
+ * @node: in the table of marks, by inode (the lock of its bucket, or RCU)
+ * @rcu: to free it
  */
 struct watch_mark {
 	struct fsnotify_mark	mark;
 	struct watch		*watch;
+	refcount_t		refs;
 	struct watch_mark	*next;
-	bool			above;
 	struct inode		*inode;
 	struct hlist_node	node;
+	struct rcu_head		rcu;
 };
 
-/* To count them. */
+/* To count those of an inode, and to find its watches and what is above others. */
 static struct table marks;
 
 /**
@@ -258,8 +261,14 @@ static void watch_put(struct watch *watch)
 		kmem_cache_free(watch_cache, watch);
 }
 
-/* Returns false where the user has as many as @max on that inode. */
-static bool mark_count(struct watch_mark *wm, unsigned int max)
+static bool mark_is_users(const struct watch_mark *wm, const struct inode *inode,
+			  const struct kq_user *user)
+{
+	return wm->inode == inode && wm->watch && wm->watch->user == user;
+}
+
+/* Put a mark into the table, unless its user has too many on that inode. */
+static bool mark_hash(struct watch_mark *wm)
 {
 	struct hlist_head *bucket = table_bucket_at(&marks, wm->inode);
 	raw_spinlock_t *lock = table_lock(&marks, bucket);
@@ -268,29 +277,29 @@ static bool mark_count(struct watch_mark *wm, unsigned int max)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(lock, flags);
-	if (max != UINT_MAX)
+	if (wm->watch)
 		hlist_for_each_entry(other, bucket, node)
-			n += other->inode == wm->inode &&
-			     other->watch->user == wm->watch->user;
-	if (n < max)
-		hlist_add_head(&wm->node, bucket);
+			n += mark_is_users(other, wm->inode, wm->watch->user);
+	if (n < MARKS_MAX)
+		hlist_add_head_rcu(&wm->node, bucket);
 	raw_spin_unlock_irqrestore(lock, flags);
-	return n < max;
+	return n < MARKS_MAX;
 }
 
-static void mark_uncount(struct watch_mark *wm)
+static void mark_unhash(struct watch_mark *wm)
 {
 	raw_spinlock_t *lock;
 	unsigned long flags;
 
 	lock = table_lock(&marks, table_bucket_at(&marks, wm->inode));
 	raw_spin_lock_irqsave(lock, flags);
-	hlist_del(&wm->node);
+	hlist_del_rcu(&wm->node);
 	raw_spin_unlock_irqrestore(lock, flags);
 }
 
+/* In the table once it is on the inode, so that who finds it there may rely on it. */
 static struct watch_mark *mark_add(struct watch *watch, struct inode *inode,
-				   u32 mask, gfp_t gfp, unsigned int max)
+				   u32 mask, gfp_t gfp)
 {
 	struct watch_mark *wm = kmem_cache_zalloc(mark_cache, gfp);
 	int error;
@@ -299,20 +308,22 @@ static struct watch_mark *mark_add(struct watch *watch, struct inode *inode,
 		return ERR_PTR(-ENOMEM);
 	fsnotify_init_mark(&wm->mark, group);
 	wm->mark.mask = mask;
-	wm->above = inode != watch->inode;
 	wm->inode = inode;
 	wm->watch = watch;
-	refcount_inc(&watch->refs);
-	error = -ENOMEM;
-	if (!mark_count(wm, max))
-		goto out_put;
+	if (watch)
+		refcount_inc(&watch->refs);
+	else
+		refcount_set(&wm->refs, 1);
 	error = kq_fsnotify_add_mark(&wm->mark, inode);
 	if (error)
-		goto out_uncount;
+		goto out_put;
+	error = -ENOMEM;
+	if (!mark_hash(wm))
+		goto out_destroy;
 	return wm;
 
-out_uncount:
-	mark_uncount(wm);
+out_destroy:
+	fsnotify_destroy_mark(&wm->mark, group);
 out_put:
 	fsnotify_put_mark(&wm->mark);
 	return ERR_PTR(error);
@@ -320,9 +331,37 @@ out_put:
 
 static void mark_remove(struct watch_mark *wm)
 {
-	mark_uncount(wm);
+	mark_unhash(wm);
 	fsnotify_destroy_mark(&wm->mark, group);
 	fsnotify_put_mark(&wm->mark);
+}
+
+static struct watch_mark *above_find(struct inode *dir)
+{
+	struct hlist_head *bucket = table_bucket_at(&marks, dir);
+	struct watch_mark *wm;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(wm, bucket, node)
+		if (wm->inode == dir && !wm->watch &&
+		    refcount_inc_not_zero(&wm->refs))
+			break;
+	rcu_read_unlock();
+	return wm;
+}
+
+/* Who come at the same time may make one each; a watch goes by its own. */
+static struct watch_mark *above_get(struct inode *dir, gfp_t gfp)
+{
+	struct watch_mark *above = above_find(dir);
+
+	return above ? above : mark_add(NULL, dir, FS_DELETE, gfp);
+}
+
+static void above_put(struct watch_mark *above)
+{
+	if (above && refcount_dec_and_test(&above->refs))
+		mark_remove(above);
 }
 
 /* Put @above in the place of the mark that is there. */
@@ -334,8 +373,7 @@ static void watch_exchange(struct watch *watch, struct watch_mark *above)
 	if (watch->kn)
 		swap(watch->above, above);
 	raw_spin_unlock_irqrestore(&watch->lock, flags);
-	if (above)
-		mark_remove(above);
+	above_put(above);
 }
 
 static bool watch_is_above(struct watch *watch, const struct inode *dir)
@@ -353,7 +391,7 @@ static bool watch_is_above(struct watch *watch, const struct inode *dir)
  * Mark the directory that a watched directory is in.  When it is moved
  * meanwhile, this or the one that the move calls comes last, and is right.
  */
-static int watch_follow(struct watch *watch, gfp_t gfp, unsigned int max)
+static int watch_follow(struct watch *watch, gfp_t gfp)
 {
 	struct dentry *parent, *dentry = d_find_any_alias(watch->inode);
 	struct watch_mark *above;
@@ -364,8 +402,7 @@ static int watch_follow(struct watch *watch, gfp_t gfp, unsigned int max)
 	while (dentry && !IS_ROOT(dentry) && moved && !error) {
 		parent = dget_parent(dentry);
 		if (!watch_is_above(watch, d_inode(parent))) {
-			above = mark_add(watch, d_inode(parent), FS_DELETE, gfp,
-					 max);
+			above = above_get(d_inode(parent), gfp);
 			if (IS_ERR(above))
 				error = PTR_ERR(above);
 			else
@@ -381,8 +418,31 @@ static int watch_follow(struct watch *watch, gfp_t gfp, unsigned int max)
 /* Nobody could be told that it failed, and fsnotify allocates for itself, too. */
 static void watch_moved(struct watch *watch)
 {
-	while (watch_follow(watch, GFP_KERNEL | __GFP_NOFAIL, UINT_MAX) == -ENOMEM)
+	while (watch_follow(watch, GFP_KERNEL | __GFP_NOFAIL) == -ENOMEM)
 		cond_resched();
+}
+
+/* A directory was removed from the one that @above is on. */
+static void above_event(struct watch_mark *above, struct inode *inode)
+{
+	struct hlist_head *bucket = table_bucket_at(&marks, inode);
+	struct watch_mark *wm;
+	struct watch *watch;
+	unsigned long flags;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(wm, bucket, node) {
+		watch = wm->watch;
+		/* Of the marks of a watch it is the one that sees it moved. */
+		if (wm->inode != inode || !watch ||
+		    !(wm->mark.mask & FS_MOVE_SELF))
+			continue;
+		raw_spin_lock_irqsave(&watch->lock, flags);
+		if (watch->kn && watch->above == above)
+			knote_note(watch->kn, NOTE_DELETE);
+		raw_spin_unlock_irqrestore(&watch->lock, flags);
+	}
+	rcu_read_unlock();
 }
 
 static void mark_event(struct fsnotify_mark *mark, const struct happening *h)
@@ -394,13 +454,15 @@ static void mark_event(struct fsnotify_mark *mark, const struct happening *h)
 	struct knote *kn;
 	bool follow;
 
-	if (!mask || (wm->above && h->inode != watch->inode))
+	if (!mask)
 		return;
+	if (!watch) {
+		above_event(wm, h->inode);
+		return;
+	}
 	raw_spin_lock_irqsave(&watch->lock, flags);
 	kn = watch->kn;
-	if (kn && wm->above)
-		knote_note(kn, NOTE_DELETE);
-	else if (kn && kn->kn_filter == EVFILT_READ)
+	if (kn && kn->kn_filter == EVFILT_READ)
 		knote_fire(kn, 0);
 	else if (kn)
 		knote_note(kn, watch_notes(watch, mask, h));
@@ -445,12 +507,21 @@ static void watch_freeing(struct fsnotify_mark *mark,
 {
 }
 
+static void watch_free_rcu(struct rcu_head *rcu)
+{
+	struct watch_mark *wm = container_of(rcu, struct watch_mark, rcu);
+
+	if (wm->watch)
+		watch_put(wm->watch);
+	kmem_cache_free(mark_cache, wm);
+}
+
+/* Who came upon it in the table may be looking at it, and at the watch. */
 static void watch_free(struct fsnotify_mark *mark)
 {
 	struct watch_mark *wm = container_of(mark, struct watch_mark, mark);
 
-	watch_put(wm->watch);
-	kmem_cache_free(mark_cache, wm);
+	call_rcu(&wm->rcu, watch_free_rcu);
 }
 
 static const struct fsnotify_ops watch_ops = {
@@ -524,7 +595,7 @@ static int watch_more(struct watch *watch, u32 mask)
 		return 0;
 	/* For an event that comes at once, and for what comes in between. */
 	watch_sample(watch, mask);
-	wm = mark_add(watch, watch->inode, mask, GFP_KERNEL, MARKS_MAX);
+	wm = mark_add(watch, watch->inode, mask, GFP_KERNEL);
 	if (IS_ERR(wm))
 		return PTR_ERR(wm);
 	watch_sample(watch, mask);
@@ -544,8 +615,7 @@ static void watch_end(struct watch *watch)
 	above = watch->above;
 	watch->above = NULL;
 	raw_spin_unlock_irqrestore(&watch->lock, flags);
-	if (above)
-		mark_remove(above);
+	above_put(above);
 	for (wm = watch->marks; wm; wm = next) {
 		next = wm->next;
 		mark_remove(wm);
@@ -668,7 +738,7 @@ static int vnode_watch(struct watch *watch, u32 notes)
 	/* Only who owns the claim sets the first. */
 	if (!error && notes & NOTE_DELETE && !READ_ONCE(watch->above) &&
 	    S_ISDIR(watch->inode->i_mode))
-		error = watch_follow(watch, GFP_KERNEL, MARKS_MAX);
+		error = watch_follow(watch, GFP_KERNEL);
 	return error;
 }
 

@@ -949,6 +949,45 @@ TEST_F(place, links_at_the_same_time)
 	EXPECT_EQ(NOTE_DELETE, taken(self->kq));
 }
 
+/* A directory is made, watched, moved and removed, again and again. */
+static void *come_and_go(void *arg)
+{
+	char here[32], there[32];
+	struct kevent ev;
+	int kq = kqueue(), fd, i;
+
+	snprintf(here, sizeof(here), "dir/%d", (int)(long)arg);
+	snprintf(there, sizeof(there), "elsewhere/%d", (int)(long)arg);
+	for (i = 0; i < 200; i++) {
+		if (mkdir(here, 0700))
+			return arg;
+		fd = open(here, O_RDONLY);
+		if (watch(kq, fd, 0, NOTE_DELETE) ||
+		    (i % 3 && rename(here, there)) || kq_poll(kq, &ev, 1) ||
+		    rmdir(i % 3 ? there : here) || kq_poll(kq, &ev, 1) != 1 ||
+		    ev.fflags != NOTE_DELETE || close(fd))
+			return arg;
+	}
+	close(kq);
+	return NULL;
+}
+
+/* Each is told of its own removal, whoever watches others in the same place. */
+TEST_F(place, directories_at_the_same_time)
+{
+	pthread_t thread[4];
+	void *failed;
+	long i;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, come_and_go,
+					    (void *)(i + 1)));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, pthread_join(thread[i], &failed));
+		EXPECT_EQ(NULL, failed);
+	}
+}
+
 static void *add_and_delete(void *arg)
 {
 	int kq = kqueue(), fd = dup((long)arg), i;
