@@ -71,11 +71,11 @@ struct watch {
 
 /**
  * struct watch_mark - one mark of a watch, or what watches have above them
- * @mark: the mark; the watch holds a reference, fsnotify others
+ * @mark: the mark; the watch, or all of @refs, hold a reference, fsnotify others
  * @watch: I: the watch, of which it holds a reference until it is freed; or NULL
  * @refs: where there is no @watch: watches that have it above them
  * @next: the next of @watch->marks
- * @inode: I: what it is on; compared, not used
+ * @inode: I: what it is on, see mark_is_on(); compared, not used
  * @node: in the table of marks, by inode (the lock of its bucket, or RCU)
  * @rcu: to free it
  */
@@ -261,29 +261,43 @@ static void watch_put(struct watch *watch)
 		kmem_cache_free(watch_cache, watch);
 }
 
-static bool mark_is_users(const struct watch_mark *wm, const struct inode *inode,
-			  const struct kq_user *user)
+/* An inode may go before its marks are removed, and its address be another's. */
+static bool mark_is_on(const struct watch_mark *wm, const struct inode *inode)
 {
-	return wm->inode == inode && wm->watch && wm->watch->user == user;
+	/* fsnotify changes the flags under a lock of its own. */
+	unsigned int flags = data_race(READ_ONCE(wm->mark.flags));
+
+	return wm->inode == inode && flags & FSNOTIFY_MARK_FLAG_ATTACHED;
 }
 
-/* Put a mark into the table, unless its user has too many on that inode. */
-static bool mark_hash(struct watch_mark *wm)
+/* Whether two are of one user, on one inode; or above what is in one directory. */
+static bool mark_is_like(const struct watch_mark *wm,
+			 const struct watch_mark *other)
+{
+	if (!mark_is_on(other, wm->inode) || !wm->watch != !other->watch)
+		return false;
+	return wm->watch ? other->watch->user == wm->watch->user :
+			   refcount_read(&other->refs);
+}
+
+/* Put a mark into the table, unless there are enough: 0, -ENOMEM or -EEXIST. */
+static int mark_hash(struct watch_mark *wm)
 {
 	struct hlist_head *bucket = table_bucket_at(&marks, wm->inode);
 	raw_spinlock_t *lock = table_lock(&marks, bucket);
+	unsigned int n = 0, max = wm->watch ? MARKS_MAX : 1;
 	struct watch_mark *other;
-	unsigned int n = 0;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(lock, flags);
-	if (wm->watch)
-		hlist_for_each_entry(other, bucket, node)
-			n += mark_is_users(other, wm->inode, wm->watch->user);
-	if (n < MARKS_MAX)
+	hlist_for_each_entry(other, bucket, node)
+		n += mark_is_like(wm, other);
+	if (n < max)
 		hlist_add_head_rcu(&wm->node, bucket);
 	raw_spin_unlock_irqrestore(lock, flags);
-	return n < MARKS_MAX;
+	if (n < max)
+		return 0;
+	return wm->watch ? -ENOMEM : -EEXIST;
 }
 
 static void mark_unhash(struct watch_mark *wm)
@@ -317,8 +331,8 @@ static struct watch_mark *mark_add(struct watch *watch, struct inode *inode,
 	error = kq_fsnotify_add_mark(&wm->mark, inode);
 	if (error)
 		goto out_put;
-	error = -ENOMEM;
-	if (!mark_hash(wm))
+	error = mark_hash(wm);
+	if (error)
 		goto out_destroy;
 	return wm;
 
@@ -343,19 +357,24 @@ static struct watch_mark *above_find(struct inode *dir)
 
 	rcu_read_lock();
 	hlist_for_each_entry_rcu(wm, bucket, node)
-		if (wm->inode == dir && !wm->watch &&
+		if (mark_is_on(wm, dir) && !wm->watch &&
 		    refcount_inc_not_zero(&wm->refs))
 			break;
 	rcu_read_unlock();
 	return wm;
 }
 
-/* Who come at the same time may make one each; a watch goes by its own. */
 static struct watch_mark *above_get(struct inode *dir, gfp_t gfp)
 {
-	struct watch_mark *above = above_find(dir);
+	struct watch_mark *above;
 
-	return above ? above : mark_add(NULL, dir, FS_DELETE, gfp);
+	do {
+		above = above_find(dir);
+		if (!above)
+			above = mark_add(NULL, dir, FS_DELETE, gfp);
+		/* Somebody else has made one. */
+	} while (above == ERR_PTR(-EEXIST));
+	return above;
 }
 
 static void above_put(struct watch_mark *above)
@@ -382,7 +401,7 @@ static bool watch_is_above(struct watch *watch, const struct inode *dir)
 	bool is;
 
 	raw_spin_lock_irqsave(&watch->lock, flags);
-	is = watch->above && watch->above->inode == dir;
+	is = watch->above && mark_is_on(watch->above, dir);
 	raw_spin_unlock_irqrestore(&watch->lock, flags);
 	return is;
 }
@@ -501,7 +520,10 @@ static int watch_event(struct fsnotify_group *grp, u32 mask, const void *data,
 	return 0;
 }
 
-/* The inode goes first only when its file system is unmounted by force. */
+/*
+ * The inode goes first when its file system is unmounted by force, or where it is
+ * above one that has left it unseen, over a network.
+ */
 static void watch_freeing(struct fsnotify_mark *mark,
 			  struct fsnotify_group *grp)
 {
@@ -559,6 +581,8 @@ err_table:
 void vnode_exit(void)
 {
 	fsnotify_put_group(group);
+	/* An event under way may leave one more, and is over after the first. */
+	fsnotify_wait_marks_destroyed();
 	fsnotify_wait_marks_destroyed();
 	rcu_barrier();
 	kmem_cache_destroy(mark_cache);

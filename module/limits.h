@@ -25,7 +25,7 @@ struct kq_user {
 	atomic_long_t		nested;
 };
 
-/* Watches on queues that a user may have: what a walk of nested.c looks at. */
+/* Watches on queues that a user may have: what a walk of nested.c goes over. */
 #define NESTED_MAX	4096
 
 void limits_init(void);

@@ -65,7 +65,7 @@ struct taken {
  * @listed: whether knotes were listed when it ended with nothing
  * @held: whether other scans had some that they are sure to let go of soon
  * @seq: the queue's @claim_seq then
- * @tries: how often the same event's place was not there
+ * @tries: how often in succession the place of an event was not there
  * @end: the first of the batch whose event was not copied, @stop for none
  * @stop: behind the last of the batch
  * @marker: where this scan ends: what comes to the list later is behind it.
@@ -179,38 +179,53 @@ static bool scan_ended(const struct kq_scan *s)
 }
 
 /*
+ * Take away what is not to be taken and comes first: markers of scans that have
+ * ended, and knotes that somebody changes and will put back.  Queue locked.
+ * Returns how many there were, as many as are looked at under one lock.
+ */
+static noinline int scan_pass(struct kq_scan *s)
+{
+	struct kqueue *kq = s->kq;
+	struct knote *kn;
+	int n;
+
+	for (n = 0; n < BATCH && !list_empty(&kq->ready); n++) {
+		kn = list_first_entry(&kq->ready, struct knote, kn_tqe);
+		if (!(kn->kn_state & (KN_MARKER | KN_CLAIMED)) ||
+		    kn == &s->marker)
+			break;
+		list_del_init(&kn->kn_tqe);
+		if (!(kn->kn_state & KN_MARKER))
+			kq_count(&kq->listed, -1);
+	}
+	return n;
+}
+
+/*
  * Take the next few knotes that stand together.  Queue locked.  Returns false at
  * the scan's end; a batch may be empty, for the lock's sake.
  */
 static bool scan_take(struct kq_scan *s)
 {
-	struct list_head *ready = &s->kq->ready, *first = NULL, *last = NULL;
+	struct list_head *ready = &s->kq->ready, *pos, *next;
 	struct taken *t = s->batch, *max = t + min(s->room, BATCH);
-	struct list_head *pos, *next;
-	struct knote *kn;
 	bool alone = false, together;
-	int n, passed = 0;
+	struct knote *kn;
+	int n;
 
 	if (scan_ended(s))
 		return false;
-	for (pos = ready->next; pos != ready && t != max && !alone; pos = next) {
+	for (pos = ready->next; pos != ready && t != max; pos = next) {
 		next = pos->next;
 		kn = list_entry(pos, struct knote, kn_tqe);
-		if (unlikely(kn->kn_state & (KN_MARKER | KN_CLAIMED))) {
-			if (first || kn == &s->marker || passed == BATCH)
-				break;
-			passed++;
-			list_del_init(pos);
-			/* Somebody changes the knote, and will put it back. */
-			if (!(kn->kn_state & KN_MARKER))
-				kq_count(&s->kq->listed, -1);
-			continue;
-		}
+		if (unlikely(kn->kn_state & (KN_MARKER | KN_CLAIMED)))
+			break;
 		together = kn->kn_state & KN_SAMPLED;
-		if (!together) {
-			alone = asked_alone(kn);
-			if (alone && first)
+		if (!together && asked_alone(kn)) {
+			if (t != s->batch)
 				break;
+			alone = true;
+			max = t + 1;
 		}
 		/* What fires from here on is another event. */
 		kn->kn_state = (kn->kn_state & ~KN_ACTIVE) |
@@ -220,20 +235,18 @@ static bool scan_take(struct kq_scan *s)
 		if (!together && asked_locked(kn))
 			t->ev = scan_snapshot(kn, &s->snapshot[t - s->batch]);
 		t++;
-		if (!first)
-			first = pos;
-		last = pos;
 	}
-	s->stop = t;
-	if (!first && passed < BATCH)
-		return false;
 	n = t - s->batch;
+	if (!n && !scan_pass(s))
+		return false;
+	s->stop = t;
 	kq_count(&s->kq->listed, -n);
 	s->brief = alone ? 0 : n;
 	s->kq->brief += s->brief;
 	INIT_LIST_HEAD(&s->taken);
-	if (first)
-		list_bulk_move_tail(&s->taken, first, last);
+	if (n)
+		list_bulk_move_tail(&s->taken, &s->batch[0].kn->kn_tqe,
+				    &t[-1].kn->kn_tqe);
 	if (!s->marked) {
 		s->last = list_empty(ready);
 		if (!s->last)
@@ -624,10 +637,10 @@ static int scan_pause(struct kq_scan *s)
 	cond_resched();
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (s->end == s->stop)
-		return 0;
 	if (s->end != s->batch)
 		s->tries = 0;
+	if (s->end == s->stop)
+		return 0;
 	if (++s->tries > TRIES_MAX)
 		return -EFAULT;
 	return kq_fault_in(s->eventlist);

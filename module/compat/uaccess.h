@@ -48,8 +48,8 @@ fault:
 }
 
 /*
- * Have the place of an event in memory, to be written, and change nothing there.
- * Returns 0 or -EFAULT.
+ * Have the place of an event in memory, to be written; what is there is written
+ * back.  Returns 0 or -EFAULT.
  */
 static inline int kq_fault_in(struct kq_event __user *to)
 {

@@ -61,6 +61,7 @@ static void ones(int side, int q, const int *fd, int64_t add[SIDES],
 			queue_delete(side, q, fd[i]);
 			keep_least(&best_delete[i], since(begin));
 		}
+		settle();
 	}
 	add[side] = 0;
 	delete[side] = 0;
