@@ -70,6 +70,7 @@ struct idle_table {
 	const struct kq_idle *at[IDLE_NUMBERS];	/* where a number's page is */
 	unsigned char vain[IDLE_NUMBERS];
 	int busy;			/* somebody maps one: others need not */
+	int none;			/* there can be no page here */
 };
 
 /* There is none yet: ask the kernel. */
@@ -103,9 +104,10 @@ static struct idle_table *make_table(void)
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (new == MAP_FAILED)
 		return NULL;
-	if (madvise(new, sizeof(*new), MADV_WIPEONFORK) == 0 &&
-	    __atomic_compare_exchange_n(&idle_table, &old, new, 0, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
+	if (madvise(new, sizeof(*new), MADV_WIPEONFORK))
+		__atomic_store_n(&no_table.none, 1, __ATOMIC_RELAXED);
+	else if (__atomic_compare_exchange_n(&idle_table, &old, new, 0,
+					     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return new;
 	munmap(new, sizeof(*new));
 	return old == &no_table ? NULL : old;
@@ -152,7 +154,8 @@ static void idle_asked(int fd)
 {
 	struct idle_table *t = __atomic_load_n(&idle_table, __ATOMIC_ACQUIRE);
 
-	if ((unsigned int)fd >= IDLE_NUMBERS)
+	if ((unsigned int)fd >= IDLE_NUMBERS ||
+	    __atomic_load_n(&no_table.none, __ATOMIC_RELAXED))
 		return;
 	if (t == &no_table)
 		t = make_table();
@@ -164,17 +167,28 @@ static void idle_asked(int fd)
 		__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
 }
 
+void kq_forget_page(int fd)
+{
+	struct idle_table *t = __atomic_load_n(&idle_table, __ATOMIC_ACQUIRE);
+
+	if (fd < IDLE_NUMBERS && t != &no_table)
+		__atomic_store_n(&t->epochs[fd], 0, __ATOMIC_RELEASE);
+}
+
 static int is_zero(const struct timespec *timeout)
 {
 	return (timeout->tv_sec | timeout->tv_nsec) == 0;
 }
 
-/* A call failed: EBADF if kq is no queue, else what the kernel said. */
+/*
+ * A call failed: EBADF if kq is no queue, or has become one since, else what the
+ * kernel said.
+ */
 static int failed(int kq)
 {
 	int error = errno;
 
-	errno = kq_is_queue(kq) ? error : EBADF;
+	errno = error != ENOTTY && kq_is_queue(kq) ? error : EBADF;
 	return -1;
 }
 

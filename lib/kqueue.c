@@ -40,11 +40,52 @@ struct page {
 
 /*
  * Held from before a queue is opened until its number is remembered, and by
- * fork: no child is made between the two.
+ * fork: no child is made between the two.  Who has it has signals blocked, but for
+ * those of its own faults, since a handler may fork.
  */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static sigset_t unblocked;		/* by who has it, before; lock */
 static struct page numbers;		/* the first; lock */
 static int atfork_error;
+
+/*
+ * The thread that forks, and how many forks deep: other handlers of the fork may
+ * open a queue, or fork.  Set by that thread, which has the lock.
+ */
+static pthread_t forker;
+static int forks;
+
+static int in_fork(void)
+{
+	return __atomic_load_n(&forks, __ATOMIC_ACQUIRE) &&
+	       pthread_equal(forker, pthread_self());
+}
+
+static void take_lock(void)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
+	sigset_t most, old;
+	size_t i;
+
+	if (in_fork())
+		return;
+	sigfillset(&most);
+	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		sigdelset(&most, faults[i]);
+	pthread_sigmask(SIG_SETMASK, &most, &old);
+	pthread_mutex_lock(&lock);
+	unblocked = old;
+}
+
+static void drop_lock(void)
+{
+	sigset_t old = unblocked;
+
+	if (in_fork())
+		return;
+	pthread_mutex_unlock(&lock);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
 
 /* The page of a number, made if it isn't there.  NULL: no memory. */
 static struct page *page_of(int fd)
@@ -92,26 +133,38 @@ static void close_number(int fd)
 	syscall(SYS_close, fd);
 }
 
-/* Close the queues among the 'bits' of the numbers from 'base' on. */
-static void close_queues(int base, unsigned long bits)
+/*
+ * Close the queues among the 'bits' of the numbers from 'base' on.  Returns those
+ * that are the child's own: a handler of the fork may have been here before.
+ */
+static unsigned long close_queues(int base, unsigned long bits)
 {
+	unsigned long own = 0;
 	int fd;
 
 	for (; bits; bits &= bits - 1) {
 		fd = base + __builtin_ctzl(bits);
-		if (kq_is_queue(fd) && ioctl(fd, KQ_IOC_OWNED) == 0)
+		if (!kq_is_queue(fd))
+			continue;
+		if (ioctl(fd, KQ_IOC_OWNED) == 0)
 			close_number(fd);
+		else
+			own |= bits & -bits;
 	}
+	return own;
 }
 
 static void before_fork(void)
 {
-	pthread_mutex_lock(&lock);
+	take_lock();
+	forker = pthread_self();
+	__atomic_store_n(&forks, forks + 1, __ATOMIC_RELEASE);
 }
 
 static void after_fork(void)
 {
-	pthread_mutex_unlock(&lock);
+	__atomic_store_n(&forks, forks - 1, __ATOMIC_RELEASE);
+	drop_lock();
 }
 
 /* Nothing here but system calls: other threads' locks stay taken for ever. */
@@ -122,13 +175,12 @@ static void in_child(void)
 
 	for (page = &numbers; page; page = page->next) {
 		base = page->index * PAGE_NUMBERS;
-		for (i = 0; i < PAGE_WORDS; i++) {
-			close_queues(base + i * WORD_BITS, page->bits[i]);
-			page->bits[i] = 0;
-		}
+		for (i = 0; i < PAGE_WORDS; i++)
+			page->bits[i] = close_queues(base + i * WORD_BITS,
+						     page->bits[i]);
 	}
 	errno = saved;
-	pthread_mutex_unlock(&lock);
+	after_fork();
 }
 
 __attribute__((constructor)) static void init(void)
@@ -136,22 +188,16 @@ __attribute__((constructor)) static void init(void)
 	atfork_error = pthread_atfork(before_fork, after_fork, in_child);
 }
 
-/*
- * Signals wait until the lock is free again, since a handler may fork.  open()
- * would be a cancellation point, with the lock held.
- */
+/* open() would be a cancellation point, with the lock held. */
 static int open_queue(int flags)
 {
-	sigset_t all, old;
 	int fd;
 
 	if (atfork_error) {
 		errno = atfork_error;
 		return -1;
 	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_mutex_lock(&lock);
+	take_lock();
 	fd = (int)syscall(SYS_openat, AT_FDCWD, "/dev/kqueue",
 			  O_RDWR | O_CLOEXEC | flags);
 	/* What a device that the module has left behind says. */
@@ -162,8 +208,10 @@ static int open_queue(int flags)
 		errno = ENOMEM;
 		fd = -1;
 	}
-	pthread_mutex_unlock(&lock);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	drop_lock();
+	/* Who closed what had this number may not have told the kernel yet. */
+	if (fd >= 0)
+		kq_forget_page(fd);
 	return fd;
 }
 

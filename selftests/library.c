@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
@@ -429,6 +430,127 @@ TEST(no_queue_slips_into_a_child_of_a_busy_program)
 		ASSERT_EQ(0, pthread_join(thread[i], NULL));
 		EXPECT_EQ(0, failed[i]);
 	}
+}
+
+static int flips_stop;
+
+/* Make a number a queue's and another file's, by turns. */
+static void *flip(void *arg)
+{
+	int number = *(int *)arg, kq = kqueue(), other = eventfd(0, 0);
+
+	while (!__atomic_load_n(&flips_stop, __ATOMIC_RELAXED))
+		if (dup2(kq, number) != number || dup2(other, number) != number)
+			return arg;
+	close(kq);
+	close(other);
+	return NULL;
+}
+
+/* What is no queue is EBADF, though it may be one just before or after. */
+TEST(a_number_that_changes)
+{
+	int64_t end = kq_now(CLOCK_MONOTONIC) + INT64_C(3000000000);
+	int number = eventfd(0, 0), n = 0, other = 0;
+	pthread_t thread;
+	struct kevent ev;
+	void *failed;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, flip, &number));
+	while (kq_now(CLOCK_MONOTONIC) < end) {
+		n = kq_poll(number, &ev, 1);
+		other += n && n != -EBADF;
+	}
+	EXPECT_EQ(0, other);
+	__atomic_store_n(&flips_stop, 1, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(thread, &failed));
+	EXPECT_EQ(NULL, failed);
+	close(number);
+}
+
+static void fork_too(int sig)
+{
+	int saved = errno;
+	pid_t pid = fork();
+
+	(void)sig;
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	errno = saved;
+}
+
+/* A handler of a signal may fork, and that while its program does. */
+TEST(a_handler_forks_meanwhile)
+{
+	struct itimerval soon = { 0 };
+	int i, kq = kqueue();
+	pid_t pid;
+
+	ASSERT_LE(0, kq);
+	ASSERT_NE(SIG_ERR, signal(SIGALRM, fork_too));
+	for (i = 0; i < 200; i++) {
+		soon.it_value.tv_usec = 1 + 20 * i;
+		ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+		pid = fork();
+		if (pid == 0)
+			_exit(is_open(kq));
+		ASSERT_EQ(0, status_of(pid));
+	}
+	EXPECT_EQ(0, kq_pending(kq));
+}
+
+static int made[3] = { -1, -1, -1 };
+
+static void before(void)
+{
+	if (made[0] == -2)
+		made[0] = kqueue();
+}
+
+static void after(void)
+{
+	if (made[1] == -2)
+		made[1] = kqueue();
+}
+
+static void child(void)
+{
+	if (made[2] == -2)
+		made[2] = kqueue();
+}
+
+static void register_ahead(void)
+{
+	pthread_atfork(before, after, child);
+}
+
+/* Ahead of the library, as in a program that loads it later. */
+static void (*const ahead)(void)
+	__attribute__((section(".preinit_array"), used)) = register_ahead;
+
+/* A handler of the fork itself may make a queue, whenever it was registered. */
+TEST(a_handler_of_the_fork_makes_a_queue)
+{
+	struct kevent ev;
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		made[i] = -2;
+	pid = fork();
+	if (pid == 0) {
+		if (made[2] < 0 || kq_add(made[2], 1, EVFILT_USER, EV_ONESHOT) ||
+		    kq_trigger(made[2], 1) || kq_poll(made[2], &ev, 1) != 1)
+			_exit(1);
+		pid = fork();
+		if (pid == 0)
+			_exit(is_open(made[2]));
+		_exit(status_of(pid) ? 2 : 0);
+	}
+	EXPECT_EQ(0, status_of(pid));
+	EXPECT_EQ(0, kq_pending(made[0]));
+	EXPECT_EQ(0, kq_pending(made[1]));
 }
 
 /* A cancelled thread leaves a kevent() that may return events, and no other. */
