@@ -30,6 +30,7 @@
 
 #include "filter.h"
 #include "knote.h"
+#include "limits.h"
 
 #define MOUNTINFO	"/proc/thread-self/mountinfo"
 
@@ -324,30 +325,36 @@ static int mounts_start(struct knote *kn, struct mounts *mounts)
 	return error;
 }
 
-static void mounts_free(struct mounts *mounts)
+static void mounts_free(struct mounts *mounts, struct kq_user *user)
 {
 	if (mounts->file)
 		knote_fput(mounts->file);
 	kvfree(mounts->table.mount);
 	kfree(mounts);
+	limits_uncharge_mounts(user);
 }
 
 static int fs_attach(struct knote *kn)
 {
-	struct mounts *mounts = kzalloc(sizeof(*mounts), GFP_KERNEL_ACCOUNT);
 	struct kqueue *kq = kn->kn_kq;
+	struct mounts *mounts;
 	unsigned long flags;
 	int error;
 
-	if (!mounts)
+	if (limits_charge_mounts(kq->user))
 		return -ENOMEM;
+	mounts = kzalloc(sizeof(*mounts), GFP_KERNEL_ACCOUNT);
+	if (!mounts) {
+		limits_uncharge_mounts(kq->user);
+		return -ENOMEM;
+	}
 	raw_spin_lock_irqsave(&kq->lock, flags);
 	kn->kn_flags |= EV_CLEAR;
 	kn->kn_hook = mounts;
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	error = mounts_start(kn, mounts);
 	if (error) {
-		mounts_free(mounts);
+		mounts_free(mounts, kq->user);
 		return error;
 	}
 	kn->kn_status &= ~KN_DETACHED;
@@ -359,7 +366,7 @@ static void fs_detach(struct knote *kn)
 	struct mounts *mounts = kn->kn_hook;
 
 	remove_wait_queue(mounts->head, &mounts->entry);
-	mounts_free(mounts);
+	mounts_free(mounts, kn->kn_kq->user);
 }
 
 /* Read the table, and keep it.  Returns what has happened since last time. */

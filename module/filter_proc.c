@@ -23,6 +23,7 @@
 #include "compat/wait.h"
 #include "filter.h"
 #include "knote.h"
+#include "limits.h"
 #include "process.h"
 #include "table.h"
 #include "tracepoints.h"
@@ -30,8 +31,12 @@
 /* A user's knotes on one process: what its fork and its exec have to look at. */
 #define WATCHERS_MAX	4096
 
-/* Knotes for children to come; the worker is called at half of that. */
+/*
+ * Knotes for children to come; the worker is called when there are fewer than the
+ * lower number, long before one user has taken a half.
+ */
 #define STOCK_MAX	4096
+#define STOCK_LOW	(STOCK_MAX - STOCK_MAX / 8)
 
 /* How long it is kept when no process is watched any more. */
 #define STOCK_KEPT	HZ
@@ -49,6 +54,7 @@
  * @over: q: its end was seen
  * @hidden: q: its status and its doings are not for the queue's owner
  * @lost: q: they are not since an exec
+ * @child: I: who registered is the parent
  * @rcu: to free it behind those who walk the table
  */
 struct proc_watch {
@@ -63,6 +69,7 @@ struct proc_watch {
 	bool			over;
 	bool			hidden;
 	bool			lost;
+	bool			child;
 	struct rcu_head		rcu;
 };
 
@@ -91,7 +98,9 @@ static void proc_over(struct proc_watch *watch, int status)
 			watch->notes |= NOTE_EXIT;
 			watch->status = watch->hidden ? 0 : status;
 		}
-		if (watch->parent || watch->notes || kn->kn_fflags)
+		/* What a scan has in hand may come back. */
+		if (watch->parent || watch->notes || kn->kn_fflags ||
+		    kn->kn_state & KN_TAKEN)
 			knote_activate(kn);
 		else
 			owned = knote_kill(kn);
@@ -101,16 +110,23 @@ static void proc_over(struct proc_watch *watch, int status)
 		knote_drop_later(kn);
 }
 
+static void proc_look(struct proc_watch *watch)
+{
+	int status;
+
+	rcu_read_lock();
+	if (process_exited(watch->pid,
+			   watch->child ? NULL : watch->kn->kn_kq->cred, &status))
+		proc_over(watch, status);
+	rcu_read_unlock();
+}
+
 static int proc_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		     void *key)
 {
 	struct proc_watch *watch = container_of(wait, struct proc_watch, wait);
-	int status;
 
-	rcu_read_lock();
-	if (process_exited(watch->pid, &status))
-		proc_over(watch, status);
-	rcu_read_unlock();
+	proc_look(watch);
 	return 0;
 }
 
@@ -121,7 +137,8 @@ static DECLARE_DELAYED_WORK(stock_end, stock_empty);
 static atomic_t watched;		/* watches that are in use */
 static HLIST_HEAD(stock);
 static unsigned int stock_size;
-static DEFINE_RAW_SPINLOCK(stock_lock);	/* guards both */
+static u64 stock_fills;		/* how often it was filled */
+static DEFINE_RAW_SPINLOCK(stock_lock);	/* guards all three, and users' shares */
 
 static void stock_fill(struct work_struct *work)
 {
@@ -142,6 +159,10 @@ static void stock_fill(struct work_struct *work)
 		raw_spin_unlock_irq(&stock_lock);
 		cond_resched();
 	}
+	raw_spin_lock_irq(&stock_lock);
+	if (stock_size >= STOCK_LOW)
+		stock_fills++;
+	raw_spin_unlock_irq(&stock_lock);
 	/* The last watch may have gone, and the stock, before what came here. */
 	if (!atomic_read(&watched))
 		mod_delayed_work(kqueue_wq, &stock_end, STOCK_KEPT);
@@ -174,9 +195,19 @@ static bool stock_low(void)
 	bool low;
 
 	raw_spin_lock_irq(&stock_lock);
-	low = stock_size < STOCK_MAX / 2;
+	low = stock_size < STOCK_LOW;
 	raw_spin_unlock_irq(&stock_lock);
 	return low;
+}
+
+/* A user takes no more, until it is filled, than is left to the others. */
+static bool stock_share(struct kq_user *user)
+{
+	if (user->stock_fills != stock_fills) {
+		user->stock_fills = stock_fills;
+		user->stock_taken = 0;
+	}
+	return user->stock_taken < stock_size;
 }
 
 /* Returns NULL where there is none, or the queue's owner may have no more. */
@@ -185,9 +216,10 @@ static struct proc_watch *stock_take(struct kqueue *kq)
 	struct proc_watch *watch = NULL;
 
 	raw_spin_lock(&stock_lock);
-	if (stock_size < STOCK_MAX / 2)
+	if (stock_size < STOCK_LOW)
 		queue_work(kqueue_wq, &stock_work);
-	if (stock_size && !knote_charge(kq)) {
+	if (stock_share(kq->user) && !knote_charge(kq)) {
+		kq->user->stock_taken++;
 		watch = hlist_entry(stock.first, struct proc_watch, node);
 		hlist_del_init(&watch->node);
 		stock_size--;
@@ -259,6 +291,8 @@ static struct proc_watch *child_watch(struct proc_watch *parent,
 	watch->ns = get_pid_ns(parent->ns);
 	watch->parent = from->kn_id;
 	watch->hidden = parent->hidden;
+	watch->child = from->kn_kq->files == current->files &&
+		       process_is_child(pid_task(pid, PIDTYPE_TGID));
 	knote_publish(kn, knote_bucket(kn->kn_kq, NULL, &kn->kn_kevent));
 	/* No more than its parent has, and what comes from elsewhere. */
 	watch_publish(watch, UINT_MAX);
@@ -416,13 +450,14 @@ static int watch_find(struct proc_watch *watch, u64 ident, u32 notes)
 	task = get_pid_task(watch->pid, PIDTYPE_TGID);
 	if (!task)
 		return -ESRCH;
+	watch->child = process_is_child(task);
 	error = process_access(task);
 	if (!(notes & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK)))
 		error = 0;
 	if (READ_ONCE(task->flags) & PF_KTHREAD)
 		error = -ESRCH;
 	put_task_struct(task);
-	if (!error && !(notes & NOTE_EXIT) && process_exited(watch->pid, &status))
+	if (!error && !(notes & NOTE_EXIT) && process_exited(watch->pid, NULL, &status))
 		error = -ESRCH;
 	return error;
 }
@@ -472,7 +507,7 @@ static int watch_permit(struct proc_watch *watch, u32 notes)
  */
 static int watch_start(struct proc_watch *watch, u32 notes)
 {
-	int error, status;
+	int error;
 
 	error = watch_publish(watch, WATCHERS_MAX);
 	if (error)
@@ -484,8 +519,7 @@ static int watch_start(struct proc_watch *watch, u32 notes)
 	}
 	watch_init(watch);
 	add_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
-	if (process_exited(watch->pid, &status))
-		proc_over(watch, status);
+	proc_look(watch);
 	rcu_read_lock();
 	if (!pid_task(watch->pid, PIDTYPE_PID) && !READ_ONCE(watch->over))
 		error = -ESRCH;
@@ -594,8 +628,8 @@ static int proc_touch(struct knote *kn, struct kq_event *kev,
 		if (error)
 			return error;
 		raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
-		if (watch->hidden &&
-		    kev->fflags & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK))
+		if (watch->hidden && kev->fflags & ~kn->kn_sfflags &
+				     (NOTE_FORK | NOTE_EXEC | NOTE_TRACK))
 			error = -EACCES;
 		else
 			kn->kn_sfflags = kev->fflags;

@@ -20,6 +20,9 @@
 #include "knote.h"
 #include "process.h"
 
+/* A user's knotes on one process: what its end has to look at. */
+#define WATCHERS_MAX	4096
+
 /**
  * struct procdesc - a knote's place on a process
  * @entry: on the wait queue of @pid; ->private is the knote
@@ -59,14 +62,10 @@ static void procdesc_look(struct knote *kn, struct procdesc *procdesc)
 {
 	int status;
 
-	if (!process_exited(procdesc->pid, &status))
-		return;
 	/* An exec of a set-uid program takes the right to know away. */
-	if (procdesc->hidden ||
-	    (!procdesc->child &&
-	     !process_status_kept(procdesc->pid, kn->kn_kq->cred)))
-		status = 0;
-	procdesc_exit(kn, status);
+	if (process_exited(procdesc->pid,
+			   procdesc->child ? NULL : kn->kn_kq->cred, &status))
+		procdesc_exit(kn, procdesc->hidden ? 0 : status);
 }
 
 /*
@@ -144,15 +143,36 @@ static bool procdesc_exited(struct knote *kn)
 	return exited;
 }
 
+/* Returns 0, or -ENOMEM where the user has too many there. */
+static int procdesc_join(struct knote *kn, struct procdesc *procdesc)
+{
+	struct wait_queue_head *head = &procdesc->pid->wait_pidfd;
+	struct wait_queue_entry *entry;
+	const struct knote *other;
+	unsigned int n = 0;
+
+	spin_lock_irq(&head->lock);
+	list_for_each_entry(entry, &head->head, entry) {
+		other = entry->private;
+		n += entry->func == procdesc_wake &&
+		     other->kn_kq->user == kn->kn_kq->user;
+	}
+	if (n < WATCHERS_MAX)
+		__add_wait_queue(head, &procdesc->entry);
+	spin_unlock_irq(&head->lock);
+	return n < WATCHERS_MAX ? 0 : -ENOMEM;
+}
+
 /* Watch first, then look. */
 static int procdesc_watch(struct knote *kn, struct procdesc *procdesc)
 {
 	struct wait_queue_head *head = &procdesc->pid->wait_pidfd;
 	int error = procdesc_view(procdesc);
 
+	if (!error)
+		error = procdesc_join(kn, procdesc);
 	if (error)
 		return error;
-	add_wait_queue(head, &procdesc->entry);
 	procdesc_look(kn, procdesc);
 	/* Reaped before we could look, unless we were woken before. */
 	rcu_read_lock();

@@ -16,6 +16,7 @@
  *	the page says otherwise: ask the kernel
  */
 #include <linux/mm.h>
+#include <linux/sched.h>
 
 #include "compat/mm.h"
 #include "idle.h"
@@ -41,6 +42,17 @@ static struct kq_idle *idle_page(struct kqueue *kq)
 	return idle;
 }
 
+/*
+ * Whether the caller's memory is used by threads with another descriptor table,
+ * for which a number means something else, and which did not leave theirs.
+ */
+static bool idle_is_stranger(const struct kqueue *kq)
+{
+	return (current->vfork_done &&
+		atomic_read(&current->mm->mm_users) > 1) ||
+	       READ_ONCE(current->group_leader->files) != kq->files;
+}
+
 /**
  * idle_map - map the page of a queue
  * @kq: the queue, owned by the caller
@@ -60,6 +72,8 @@ int idle_map(struct kqueue *kq, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (vma->vm_flags & VM_WRITE)
 		return -EACCES;
+	if (idle_is_stranger(kq))
+		return -EPERM;
 	idle = idle_page(kq);
 	if (!idle)
 		return -ENOMEM;

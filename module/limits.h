@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a user may have: knotes, timers and watches on queues, and how many there are. */
+/* What a user may have: knotes, timers and other things, and how many there are. */
 #ifndef _KQUEUE_LIMITS_H
 #define _KQUEUE_LIMITS_H
 
@@ -15,6 +15,9 @@
  * @knotes: how many knotes
  * @timers: how many timers among them
  * @nested: how many watches on queues among them
+ * @mounts: how many watches on mounts among them
+ * @stock_fills: when it last took of the stock of PROC (its lock)
+ * @stock_taken: how many since then (its lock)
  */
 struct kq_user {
 	struct hlist_node	link;
@@ -23,10 +26,16 @@ struct kq_user {
 	atomic_long_t		knotes;
 	atomic_long_t		timers;
 	atomic_long_t		nested;
+	atomic_long_t		mounts;
+	u64			stock_fills;
+	unsigned int		stock_taken;
 };
 
 /* Watches on queues that a user may have: what a walk of nested.c goes over. */
 #define NESTED_MAX	4096
+
+/* Watches on mounts that a user may have: each has a file and a table of them. */
+#define MOUNTS_MAX	1024
 
 void limits_init(void);
 
@@ -72,6 +81,16 @@ static inline int limits_charge_nested(struct kq_user *user)
 static inline void limits_uncharge_nested(struct kq_user *user)
 {
 	atomic_long_dec(&user->nested);
+}
+
+static inline int limits_charge_mounts(struct kq_user *user)
+{
+	return limits_charge(&user->mounts, MOUNTS_MAX);
+}
+
+static inline void limits_uncharge_mounts(struct kq_user *user)
+{
+	atomic_long_dec(&user->mounts);
 }
 
 #endif /* _KQUEUE_LIMITS_H */

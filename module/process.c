@@ -7,14 +7,38 @@
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/user_namespace.h>
 
 #include "compat/dumpable.h"
 #include "process.h"
 
+static bool same_uids(const struct cred *cred, const struct cred *target)
+{
+	return uid_eq(cred->uid, target->euid) &&
+	       uid_eq(cred->uid, target->suid) &&
+	       uid_eq(cred->uid, target->uid);
+}
+
+/* ns_capable(), for others than the current process. */
+static bool may_trace(const struct cred *cred, const struct cred *target)
+{
+	const struct user_namespace *ns = target->user_ns;
+
+	for (; ns != cred->user_ns; ns = ns->parent) {
+		if (ns->level <= cred->user_ns->level)
+			return false;
+		if (ns->parent == cred->user_ns && uid_eq(ns->owner, cred->euid))
+			return true;
+	}
+	return cap_raised(cred->cap_effective, CAP_SYS_PTRACE);
+}
+
 /**
  * process_exited - whether all threads of a process have ended
  * @pid: the process
- * @status: where its status goes, as wait() gives it
+ * @cred: who looks, or NULL for who may know all
+ * @status: where its status goes, as wait() gives it: 0 where the process is
+ *	another user's by now
  *
  * A leader that has left its threads behind is a zombie already; the process
  * has ended, and can be waited for, when it is alone.
@@ -22,7 +46,7 @@
  * Context: any.
  * Return: whether it has ended and was not reaped yet.
  */
-bool process_exited(struct pid *pid, int *status)
+bool process_exited(struct pid *pid, const struct cred *cred, int *status)
 {
 	struct task_struct *task;
 	bool exited;
@@ -33,21 +57,12 @@ bool process_exited(struct pid *pid, int *status)
 	if (exited)
 		*status = task->signal->flags & SIGNAL_GROUP_EXIT ?
 			  task->signal->group_exit_code : task->exit_code;
+	/* What it could have been dumped from is gone. */
+	if (exited && cred && !same_uids(cred, __task_cred(task)) &&
+	    !may_trace(cred, __task_cred(task)))
+		*status = 0;
 	rcu_read_unlock();
 	return exited;
-}
-
-static bool same_uids(const struct cred *cred, const struct cred *target)
-{
-	return uid_eq(cred->uid, target->euid) &&
-	       uid_eq(cred->uid, target->suid) &&
-	       uid_eq(cred->uid, target->uid);
-}
-
-static bool may_trace(const struct cred *cred, const struct cred *target)
-{
-	return cred->user_ns == target->user_ns &&
-	       cap_raised(cred->cap_effective, CAP_SYS_PTRACE);
 }
 
 /**
@@ -63,19 +78,25 @@ static bool may_trace(const struct cred *cred, const struct cred *target)
 int process_access(struct task_struct *task)
 {
 	struct mm_struct *mm;
-	bool allowed = true;
+	bool allowed;
 
 	if (same_thread_group(task, current))
 		return 0;
+	rcu_read_lock();
+	allowed = same_uids(current_cred(), __task_cred(task));
+	rcu_read_unlock();
+	/* Who becomes another is not dumpable first, see commit_creds(). */
+	smp_rmb();
 	mm = get_task_mm(task);
 	if (mm) {
-		allowed = kq_dumpable(task, mm);
+		allowed = allowed && kq_dumpable(task, mm);
 		mmput(mm);
 	}
-	rcu_read_lock();
-	if (!allowed || !same_uids(current_cred(), __task_cred(task)))
+	if (!allowed) {
+		rcu_read_lock();
 		allowed = ns_capable(__task_cred(task)->user_ns, CAP_SYS_PTRACE);
-	rcu_read_unlock();
+		rcu_read_unlock();
+	}
 	return allowed ? 0 : -EACCES;
 }
 
@@ -107,29 +128,4 @@ bool process_is_child(struct task_struct *task)
 	child = same_thread_group(rcu_dereference(task->real_parent), current);
 	rcu_read_unlock();
 	return child;
-}
-
-/**
- * process_status_kept - process_access_kept() for a process that has exited
- * @pid: the process; not reaped yet
- * @cred: who looks
- *
- * What it could have been dumped from is gone by then.
- *
- * Context: any.
- */
-bool process_status_kept(struct pid *pid, const struct cred *cred)
-{
-	const struct cred *last;
-	struct task_struct *task;
-	bool kept = false;
-
-	rcu_read_lock();
-	task = pid_task(pid, PIDTYPE_PID);
-	if (task) {
-		last = __task_cred(task);
-		kept = same_uids(cred, last) || may_trace(cred, last);
-	}
-	rcu_read_unlock();
-	return kept;
 }

@@ -9,10 +9,9 @@ struct cred;
 struct pid;
 struct task_struct;
 
-bool process_exited(struct pid *pid, int *status);
+bool process_exited(struct pid *pid, const struct cred *cred, int *status);
 int process_access(struct task_struct *task);
 bool process_access_kept(const struct cred *cred);
 bool process_is_child(struct task_struct *task);
-bool process_status_kept(struct pid *pid, const struct cred *cred);
 
 #endif /* _KQUEUE_PROCESS_H */

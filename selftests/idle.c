@@ -223,6 +223,44 @@ TEST_F(page, child)
 	close(kq);
 }
 
+static long mapped_error(void)
+{
+	int kq = kqueue();
+
+	return map_page(kq, PROT_READ, MAP_SHARED, 4096, 0) == MAP_FAILED ?
+	       errno : 0;
+}
+
+static void *leave_table(void *arg)
+{
+	(void)arg;
+	return (void *)(unshare(CLONE_FILES) ? -1 : mapped_error());
+}
+
+/*
+ * Memory that is used with two descriptor tables gets no page for a number in the
+ * one that not all have.
+ */
+TEST_F(page, not_where_a_number_has_two_meanings)
+{
+	pthread_t thread;
+	void *error;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, leave_table, NULL));
+	ASSERT_EQ(0, pthread_join(thread, &error));
+	if (self->page == MAP_FAILED)
+		SKIP(return, NO_PAGE);
+	EXPECT_EQ(EPERM, (long)error);
+	pid = vfork();
+	if (pid == 0)
+		_exit(mapped_error());
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(EPERM, WEXITSTATUS(status));
+	EXPECT_EQ(0, mapped_error());
+}
+
 /* It does not keep the queue: what watches its file sees it go. */
 TEST_F(page, does_not_keep_the_queue)
 {

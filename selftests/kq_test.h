@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/event.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -320,6 +322,26 @@ static inline int kq_waiter_end(struct kq_waiter *w)
 {
 	pthread_join(w->thread, NULL);
 	return w->ret;
+}
+
+/* Raise a capability that the change of ids has left permitted. */
+static inline int kq_raise_cap(int cap)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	data[0].effective = 1 << cap;
+	data[0].permitted = 1 << cap;
+	return syscall(SYS_capset, &header, data);
+}
+
+/* Run as a user and dumpable, able to be root again.  0 when it does. */
+static inline int kq_become(uid_t uid)
+{
+	return prctl(PR_SET_KEEPCAPS, 1) || setresuid(uid, uid, uid) ||
+	       kq_raise_cap(CAP_SETUID) || prctl(PR_SET_DUMPABLE, 1);
 }
 
 #endif /* KQ_TEST_H */

@@ -450,6 +450,82 @@ TEST_F_TIMEOUT(limits, watches_of_one_process, 120)
 			       NULL));
 }
 
+/* And by pidfds, each of which is a file of its own. */
+TEST_F_TIMEOUT(limits, pidfds_of_one_process, 120)
+{
+	struct rlimit many = { CAP + 200, CAP + 200 };
+	int i, pidfd, kq;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	ASSERT_EQ(0, become(ALICE));
+	kq = kqueue();
+	for (i = 0; i <= CAP; i++) {
+		pidfd = syscall(SYS_pidfd_open, getppid(), 0);
+		ASSERT_LE(0, pidfd);
+		ASSERT_EQ(i < CAP ? 0 : -ENOMEM,
+			  kq_change(kq, pidfd, EVFILT_PROCDESC, EV_ADD,
+				    NOTE_EXIT, 0, NULL)) {
+			TH_LOG("watch %d", i);
+		}
+	}
+	ASSERT_EQ(0, become(BOB));
+	kq = kqueue();
+	EXPECT_EQ(0, kq_change(kq, pidfd, EVFILT_PROCDESC, EV_ADD, NOTE_EXIT, 0,
+			       NULL));
+}
+
+/* A user whose watches take children away in thousands leaves some to the others. */
+TEST_F_TIMEOUT(limits, children_for_everybody, 120)
+{
+	struct rlimit many = { CAP + 200, CAP + 200 };
+	struct kevent ev[3];
+	int i, n, bob;
+	pid_t child;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	ASSERT_EQ(0, kq_set_param("max_knotes", 4 * CAP));
+	ASSERT_EQ(0, become(BOB));
+	bob = kqueue();
+	ASSERT_EQ(0, kq_change(bob, getpid(), EVFILT_PROC, EV_ADD, NOTE_TRACK,
+			       0, NULL));
+	ASSERT_EQ(0, become(ALICE));
+	for (i = 0; i < CAP; i++)
+		ASSERT_EQ(0, kq_change(kqueue(), getpid(), EVFILT_PROC, EV_ADD,
+				       NOTE_TRACK, 0, NULL)) {
+			TH_LOG("queue %d", i);
+		}
+	for (i = 0; i < 2; i++) {
+		child = fork();
+		if (!child)
+			_exit(0);
+		ASSERT_EQ(child, waitpid(child, NULL, 0));
+		n = kq_poll(bob, ev, 3);
+		ASSERT_LE(1, n);
+		EXPECT_EQ(child, (pid_t)ev[0].ident);
+		EXPECT_EQ(NOTE_CHILD, ev[0].fflags);
+	}
+}
+
+#define MOUNTS	1024
+
+/* At most 1024 watches of mounts a user, each of which has a file. */
+TEST_F_TIMEOUT(limits, watches_of_mounts, 60)
+{
+	int i, kq;
+
+	ASSERT_EQ(0, become(ALICE));
+	kq = kqueue();
+	for (i = 0; i <= MOUNTS; i++)
+		ASSERT_EQ(i < MOUNTS ? 0 : -ENOMEM,
+			  kq_add(kq, i, EVFILT_FS, 0)) {
+			TH_LOG("watch %d", i);
+		}
+	ASSERT_EQ(0, kq_change(kq, 0, EVFILT_FS, EV_DELETE, 0, 0, NULL));
+	EXPECT_EQ(0, kq_add(kq, MOUNTS, EVFILT_FS, 0));
+	ASSERT_EQ(0, become(BOB));
+	EXPECT_EQ(0, kq_add(kqueue(), 1, EVFILT_FS, 0));
+}
+
 /*
  * At most 4096 watches of queues on queues a user, whoever's call looks at them:
  * ENOMEM beyond, and no other is kept from it.

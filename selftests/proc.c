@@ -511,6 +511,14 @@ static void exec_set_uid(int hear, int tell)
 	_exit(97);
 }
 
+static void fork_and_exec_set_uid(int hear, int tell)
+{
+	child_await(hear);
+	if (fork() == 0)
+		_exit(0);
+	exec_set_uid(hear, tell);
+}
+
 /* Checked again at the target's exec: a set-uid program is not told of. */
 TEST_F(proc, set_uid_program)
 {
@@ -531,6 +539,115 @@ TEST_F(proc, set_uid_program)
 	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
 	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
 	EXPECT_EQ(0, self->ev.data);
+}
+
+/*
+ * Who asked for more than the end goes on with that: it is no other's end that is
+ * told, and nothing else is.
+ */
+TEST_F(proc, enabled_after_a_set_uid_program)
+{
+	const unsigned int notes = NOTE_FORK | NOTE_EXIT;
+
+	ASSERT_EQ(0, system("cp /bin/cat /tmp/kq-set-uid-cat && chmod 4755 /tmp/kq-set-uid-cat"));
+	as_nobody();
+	prctl(PR_SET_DUMPABLE, 1);
+	close(self->kq);
+	self->kq = kqueue();
+	child_start(&self->child, fork_and_exec_set_uid);
+	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+			       EV_ADD | EV_DISPATCH, notes, 0, NULL));
+	ASSERT_EQ(1, write(self->child.tell, "", 1));
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_FORK, self->ev.fflags);
+	ASSERT_EQ(1, write(self->child.tell, "", 1));
+	ASSERT_EQ(1, write(self->child.tell, "x", 1));
+	child_await(self->child.hear);
+	EXPECT_EQ(-EACCES, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+				     EV_ENABLE, notes | NOTE_EXEC, 0, NULL));
+	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
+			       EV_ENABLE, notes, 0, NULL));
+	kill(self->child.pid, SIGTERM);
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(0, self->ev.data);
+}
+
+static void become_root(int hear, int tell)
+{
+	if (kq_become(NOBODY))
+		_exit(90);
+	child_done(tell);
+	child_await(hear);
+	_exit(setresuid(0, 0, 0) ? 91 : 7);
+}
+
+static pid_t other;
+
+/* What another process than the parent is told of it goes to tell. */
+static void watch_other(int hear, int tell)
+{
+	struct kevent ev;
+	int kq;
+
+	as_nobody();
+	kq = kqueue();
+	if (watch(kq, other, NOTE_EXIT))
+		_exit(90);
+	child_done(tell);
+	if (kq_wait(kq, &ev, 1) != 1 || ev.fflags != NOTE_EXIT)
+		_exit(91);
+	child_await(hear);
+	_exit(ev.data >> 8);
+}
+
+/* Of who becomes another user without an exec nobody but the parent is told how it ended. */
+TEST_F(proc, becomes_another_user)
+{
+	struct child watcher;
+	int status;
+	char byte;
+
+	child_start(&self->child, become_root);
+	ASSERT_EQ(1, read(self->child.hear, &byte, 1));
+	other = self->child.pid;
+	child_start(&watcher, watch_other);
+	ASSERT_EQ(1, read(watcher.hear, &byte, 1));
+	as_nobody();
+	close(self->kq);
+	self->kq = kqueue();
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	ASSERT_EQ(1, write(self->child.tell, "", 1));
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(7 << 8, self->ev.data);
+	ASSERT_EQ(1, write(watcher.tell, "", 1));
+	ASSERT_EQ(watcher.pid, waitpid(watcher.pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+static void exec_below(int hear, int tell)
+{
+	if (setresuid(NOBODY, NOBODY, NOBODY) || unshare(CLONE_NEWUSER))
+		_exit(90);
+	child_done(tell);
+	child_await(hear);
+	execl("/bin/sh", "sh", "-c", "exit 7", NULL);
+	_exit(91);
+}
+
+/* CAP_SYS_PTRACE is over the processes of all user namespaces below. */
+TEST_F(proc, user_namespace_below)
+{
+	char byte;
+
+	child_start(&self->child, exec_below);
+	ASSERT_EQ(1, read(self->child.hear, &byte, 1));
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXEC));
+	ASSERT_EQ(1, write(self->child.tell, "", 1));
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_EXEC, self->ev.fflags);
+	waitpid(self->child.pid, NULL, 0);
 }
 
 /* ident = pid in the caller's pid namespace */

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "kselftest_harness.h"
 
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
@@ -453,26 +452,6 @@ static pid_t child_watches(uid_t uid, int pidfd, const int go[2], int said)
 	_exit(ev.data >> 8);
 }
 
-/* Raise a capability that the change of ids has left permitted. */
-static int raise_cap(int cap)
-{
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2] = { 0 };
-
-	data[0].effective = 1 << cap;
-	data[0].permitted = 1 << cap;
-	return syscall(SYS_capset, &header, data);
-}
-
-/* Run as USER and dumpable, able to be root again.  0 when it does. */
-static int become_user(void)
-{
-	return prctl(PR_SET_KEEPCAPS, 1) || setresuid(USER, USER, USER) ||
-	       raise_cap(CAP_SETUID) || prctl(PR_SET_DUMPABLE, 1);
-}
-
 enum becomes { STAYS_ROOT, STAYS_USER, BECOMES_ROOT, UNDUMPABLE };
 
 static pid_t child_becomes(enum becomes becomes, const int go[2], int said)
@@ -481,7 +460,7 @@ static pid_t child_becomes(enum becomes becomes, const int go[2], int said)
 
 	if (pid)
 		return pid;
-	if ((becomes != STAYS_ROOT && become_user()) ||
+	if ((becomes != STAYS_ROOT && kq_become(USER)) ||
 	    (becomes == UNDUMPABLE && prctl(PR_SET_DUMPABLE, 0)) ||
 	    write(said, "x", 1) != 1)
 		_exit(93);

@@ -3,7 +3,7 @@
  * The ABI of /dev/kqueue.
  *
  * An open of /dev/kqueue is a queue.  It belongs to the descriptor table that
- * opened it; from any other table every call on it fails with EBADF.
+ * opened it; from any other table no change or wait is possible: EBADF.
  *
  * All structures have the same layout for 32- and 64-bit programs.  Reserved
  * fields must be zero; the kernel answers EINVAL when they are not.  Bits of
