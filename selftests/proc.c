@@ -502,6 +502,16 @@ TEST_F(proc, not_dumpable)
 	child_release(&self->child);
 }
 
+/* Become nobody, dumpable, with a set-uid program at hand.  Returns a new queue. */
+static int queue_of_nobody(void)
+{
+	if (system("cp /bin/cat /tmp/kq-set-uid-cat && chmod 4755 /tmp/kq-set-uid-cat"))
+		return -1;
+	as_nobody();
+	prctl(PR_SET_DUMPABLE, 1);
+	return kqueue();
+}
+
 static void exec_set_uid(int hear, int tell)
 {
 	child_await(hear);
@@ -522,11 +532,9 @@ static void fork_and_exec_set_uid(int hear, int tell)
 /* Checked again at the target's exec: a set-uid program is not told of. */
 TEST_F(proc, set_uid_program)
 {
-	ASSERT_EQ(0, system("cp /bin/cat /tmp/kq-set-uid-cat && chmod 4755 /tmp/kq-set-uid-cat"));
-	as_nobody();
-	prctl(PR_SET_DUMPABLE, 1);
 	close(self->kq);
-	self->kq = kqueue();
+	self->kq = queue_of_nobody();
+	ASSERT_LE(0, self->kq);
 	child_start(&self->child, exec_set_uid);
 	ASSERT_EQ(0, watch(self->kq, self->child.pid,
 			   NOTE_EXEC | NOTE_FORK | NOTE_EXIT));
@@ -549,11 +557,9 @@ TEST_F(proc, enabled_after_a_set_uid_program)
 {
 	const unsigned int notes = NOTE_FORK | NOTE_EXIT;
 
-	ASSERT_EQ(0, system("cp /bin/cat /tmp/kq-set-uid-cat && chmod 4755 /tmp/kq-set-uid-cat"));
-	as_nobody();
-	prctl(PR_SET_DUMPABLE, 1);
 	close(self->kq);
-	self->kq = kqueue();
+	self->kq = queue_of_nobody();
+	ASSERT_LE(0, self->kq);
 	child_start(&self->child, fork_and_exec_set_uid);
 	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
 			       EV_ADD | EV_DISPATCH, notes, 0, NULL));
