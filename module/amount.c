@@ -23,8 +23,8 @@
 #include "amount.h"
 #include "compat/fdtable.h"
 #include "compat/magic.h"
-#include "compat/uaccess.h"
 #include "compat/unix.h"
+#include "uaccess.h"
 
 static enum kq_object socket_object(const struct sock *sk)
 {

@@ -43,8 +43,8 @@ static struct kq_idle *idle_page(struct kqueue *kq)
 }
 
 /*
- * Whether the caller's memory is used by threads with another descriptor table,
- * for which a number means something else, and which did not leave theirs.
+ * Whether the caller uses memory together with the main thread, or a parent, whose
+ * descriptor table is another: there the same number means something else.
  */
 static bool idle_is_stranger(const struct kqueue *kq)
 {

@@ -8,10 +8,10 @@
 #include <linux/uaccess.h>
 
 #include "compat/compiler.h"
-#include "compat/uaccess.h"
 #include "knote.h"
 #include "register.h"
 #include "scan.h"
+#include "uaccess.h"
 
 /* copy_from_user(), field by field: most calls are short. */
 static int call_get(struct kq_kevent *call, const struct kq_kevent __user *arg)

@@ -22,7 +22,6 @@
 
 #include "compat/compiler.h"
 #include "compat/fdtable.h"
-#include "compat/uaccess.h"
 #include "compat/wait.h"
 #include "filter.h"
 #include "idle.h"
@@ -31,6 +30,7 @@
 #include "nested.h"
 #include "scan.h"
 #include "trace.h"
+#include "uaccess.h"
 
 /* How many knotes are taken at a time, and how many others are passed by. */
 #define BATCH	16

@@ -390,36 +390,6 @@ TEST_F_TIMEOUT(limits, watches_of_one_inode, 120)
 	unlink(name);
 }
 
-/* What is watched in a directory is not counted there, and costs who uses it nothing. */
-TEST_F_TIMEOUT(limits, directories_in_one, 120)
-{
-	static struct kevent ev[CAP + 101];
-	struct rlimit many = { CAP + 200, CAP + 200 };
-	char dir[] = "/tmp/kq-limits-XXXXXX", name[64];
-	int i, fd, wrong = 0, kq = kqueue();
-
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
-	ASSERT_TRUE(mkdtemp(dir));
-	for (i = 0; i < CAP + 100; i++) {
-		snprintf(name, sizeof(name), "%s/%d", dir, i);
-		ASSERT_EQ(0, mkdir(name, 0700));
-		fd = open(name, O_RDONLY);
-		ASSERT_EQ(0, kq_change(kq, fd, EVFILT_VNODE, EV_ADD | EV_CLEAR,
-				       NOTE_DELETE, 0, NULL)) {
-			TH_LOG("directory %d", i);
-		}
-	}
-	for (i = 0; i < CAP + 100; i++) {
-		snprintf(name, sizeof(name), "%s/%d", dir, i);
-		wrong += rmdir(name) != 0;
-	}
-	EXPECT_EQ(CAP + 100, kq_poll(kq, ev, CAP + 101));
-	for (i = 0; i < CAP + 100; i++)
-		wrong += ev[i].fflags != NOTE_DELETE;
-	EXPECT_EQ(0, wrong);
-	EXPECT_EQ(0, rmdir(dir));
-}
-
 /* The same of a process, by one knote in each of so many queues. */
 TEST_F_TIMEOUT(limits, watches_of_one_process, 120)
 {
@@ -472,6 +442,36 @@ TEST_F_TIMEOUT(limits, pidfds_of_one_process, 120)
 	kq = kqueue();
 	EXPECT_EQ(0, kq_change(kq, pidfd, EVFILT_PROCDESC, EV_ADD, NOTE_EXIT, 0,
 			       NULL));
+}
+
+/* Directories that are watched are not counted in the one that they are in. */
+TEST_F_TIMEOUT(limits, directories_in_one, 120)
+{
+	static struct kevent ev[CAP + 101];
+	struct rlimit many = { CAP + 200, CAP + 200 };
+	char dir[] = "/tmp/kq-limits-XXXXXX", name[64];
+	int i, fd, wrong = 0, kq = kqueue();
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	ASSERT_TRUE(mkdtemp(dir));
+	for (i = 0; i < CAP + 100; i++) {
+		snprintf(name, sizeof(name), "%s/%d", dir, i);
+		ASSERT_EQ(0, mkdir(name, 0700));
+		fd = open(name, O_RDONLY);
+		ASSERT_EQ(0, kq_change(kq, fd, EVFILT_VNODE, EV_ADD | EV_CLEAR,
+				       NOTE_DELETE, 0, NULL)) {
+			TH_LOG("directory %d", i);
+		}
+	}
+	for (i = 0; i < CAP + 100; i++) {
+		snprintf(name, sizeof(name), "%s/%d", dir, i);
+		wrong += rmdir(name) != 0;
+	}
+	EXPECT_EQ(CAP + 100, kq_poll(kq, ev, CAP + 101));
+	for (i = 0; i < CAP + 100; i++)
+		wrong += ev[i].fflags != NOTE_DELETE;
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, rmdir(dir));
 }
 
 /* A user whose watches take children away in thousands leaves some to the others. */

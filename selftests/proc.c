@@ -550,8 +550,8 @@ TEST_F(proc, set_uid_program)
 }
 
 /*
- * Who asked for more than the end goes on with that: it is no other's end that is
- * told, and nothing else is.
+ * Who has lost the right to more can ask once more for what was asked before, to
+ * enable it, and is told of the end alone.
  */
 TEST_F(proc, enabled_after_a_set_uid_program)
 {
@@ -591,7 +591,7 @@ static void become_root(int hear, int tell)
 
 static pid_t other;
 
-/* What another process than the parent is told of it goes to tell. */
+/* Another process than the parent: it exits with the status that it is told. */
 static void watch_other(int hear, int tell)
 {
 	struct kevent ev;
@@ -645,15 +645,19 @@ static void exec_below(int hear, int tell)
 /* CAP_SYS_PTRACE is over the processes of all user namespaces below. */
 TEST_F(proc, user_namespace_below)
 {
+	unsigned int notes = 0;
 	char byte;
 
 	child_start(&self->child, exec_below);
 	ASSERT_EQ(1, read(self->child.hear, &byte, 1));
-	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXEC));
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXEC | NOTE_EXIT));
 	ASSERT_EQ(1, write(self->child.tell, "", 1));
-	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
-	EXPECT_EQ(NOTE_EXEC, self->ev.fflags);
-	waitpid(self->child.pid, NULL, 0);
+	do {
+		ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+		notes |= self->ev.fflags;
+	} while (!(notes & NOTE_EXIT));
+	EXPECT_EQ(NOTE_EXEC | NOTE_EXIT, notes);
+	EXPECT_EQ(7 << 8, self->ev.data);
 }
 
 /* ident = pid in the caller's pid namespace */

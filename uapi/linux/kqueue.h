@@ -102,7 +102,8 @@ struct kq_kevent {
  *	0: it may find something
  * @reserved: 0
  *
- * A forked child does not get the mapping.  ENODEV before Linux 5.11.
+ * A forked child does not get the mapping.  ENODEV before Linux 5.11; EPERM in a
+ * child of vfork(), and in a thread whose table is not that of the main thread.
  */
 struct kq_idle {
 	__u64	epoch;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Copying to a program without faulting, and having its pages there. */
-#ifndef _KQUEUE_COMPAT_UACCESS_H
-#define _KQUEUE_COMPAT_UACCESS_H
+/* Events to and from a program without page faults, and having its pages there. */
+#ifndef _KQUEUE_UACCESS_H
+#define _KQUEUE_UACCESS_H
 
 #include <linux/build_bug.h>
 #include <linux/fault-inject-usercopy.h>
@@ -62,4 +62,4 @@ static inline int kq_fault_in(struct kq_event __user *to)
 	return 0;
 }
 
-#endif /* _KQUEUE_COMPAT_UACCESS_H */
+#endif /* _KQUEUE_UACCESS_H */
