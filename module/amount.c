@@ -193,16 +193,20 @@ s64 amount_unix(struct sock *sk)
  */
 s64 amount_pipe(struct pipe_inode_info *pipe)
 {
-	unsigned int head, tail, mask;
+	unsigned int used, tail, mask;
 	u64 bytes = 0;
 
 	/* Nobody replaces the ring while this is held. */
 	spin_lock_irq(&pipe->rd_wait.lock);
-	head = READ_ONCE(pipe->head);
+	/*
+	 * Readers and writers move these with only their mutex held: tail is read
+	 * first, never to be ahead of head.  What was read since has no length.
+	 */
+	tail = smp_load_acquire(&pipe->tail);
+	used = (typeof(pipe->head))(READ_ONCE(pipe->head) - tail);
 	mask = pipe->ring_size - 1;
-	/* A reader moves tail and empties buffers with only its mutex held. */
-	for (tail = READ_ONCE(pipe->tail); tail != head; tail++)
-		bytes += READ_ONCE(pipe->bufs[tail & mask].len);
+	for (used = min(used, pipe->ring_size); used; used--)
+		bytes += READ_ONCE(pipe->bufs[tail++ & mask].len);
 	spin_unlock_irq(&pipe->rd_wait.lock);
 	return min_t(u64, bytes, S64_MAX);
 }
