@@ -18,6 +18,7 @@
  * faults, so that a claim never waits for somebody's userfaultfd.
  */
 #include <linux/hrtimer.h>
+#include <linux/sched/rt.h>
 #include <linux/sched/signal.h>
 
 #include "compat/compiler.h"
@@ -718,16 +719,36 @@ static void sleep_end(struct kqueue *kq, struct wait_queue_entry *wait)
 	raw_spin_unlock_irq(&kq->lock);
 }
 
+/* The clock is not read for those who find something. */
+static void deadline_begin(struct kq_deadline *deadline)
+{
+	if (!deadline->at)
+		deadline->at = ktime_add_safe(ktime_get(), deadline->span);
+}
+
+/*
+ * After a scan that found nothing, by who may sleep: more may come, and be nothing,
+ * for as long as somebody likes.  Returns what ends the call where another scan
+ * finds nothing either, which looks for what came until now; or 0.
+ */
+static int wait_over(struct kq_deadline *deadline)
+{
+	deadline_begin(deadline);
+	cond_resched();
+	if (signal_pending(current))
+		return -EINTR;
+	return ktime_before(ktime_get(), deadline->at) ? 0 : -ETIME;
+}
+
 /* Returns 0 when there may be something, -ETIME, or -EINTR. */
 static int kqueue_sleep(struct kqueue *kq, struct kq_deadline *deadline)
 {
+	u64 slack = rt_task(current) ? 0 : current->timer_slack_ns;
 	struct wait_queue_entry wait;
 	ktime_t *expires = &deadline->at;
 	int error = 0;
 
-	/* The clock is not read for those who find something. */
-	if (!deadline->at)
-		deadline->at = ktime_add_safe(ktime_get(), deadline->span);
+	deadline_begin(deadline);
 	if (deadline->at == KTIME_MAX)
 		expires = NULL;
 	init_wait(&wait);
@@ -736,8 +757,7 @@ static int kqueue_sleep(struct kqueue *kq, struct kq_deadline *deadline)
 			error = -EINTR;
 			break;
 		}
-		if (!schedule_hrtimeout_range(expires, current->timer_slack_ns,
-					      HRTIMER_MODE_ABS)) {
+		if (!schedule_hrtimeout_range(expires, slack, HRTIMER_MODE_ABS)) {
 			error = -ETIME;
 			break;
 		}
@@ -795,16 +815,18 @@ int kqueue_wait(struct kqueue *kq, struct kq_event __user *eventlist,
 {
 	struct kq_scan s __uninitialized;
 	bool keeps = false;
-	int error;
+	int error, over = 0;
 
 	scan_init(&s, kq, eventlist, nevents);
 	for (;;) {
 		kqueue_settle(kq);
 		/* One who sleeps looks again, under the lock. */
 		if (READ_ONCE(kq->listed) || !deadline->span) {
-			error = kqueue_scan(&s);
+			error = kqueue_scan(&s) ?: over;
 			if (s.count || error)
 				break;
+			if (deadline->span)
+				over = wait_over(deadline);
 		}
 		if (!deadline->span) {
 			error = scan_again(&s);

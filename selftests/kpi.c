@@ -7,8 +7,10 @@
 #include "kselftest_harness.h"
 
 #include <linux/kqueue.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "kpi/kqueue_kpi.h"
@@ -909,6 +911,29 @@ TEST_F(kpi, a_wake_up_while_it_is_asked_is_not_lost)
 	ASSERT_EQ(pthread_join(thread, NULL), 0);
 	EXPECT_EQ(kq_poll(self->kq, &ev, 1), 1);
 	EXPECT_EQ(kq_poll(self->kq, &ev, 1), 0);
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* What fires whenever it is asked, and is nothing, keeps nobody beyond his time. */
+TEST_F(kpi, what_fires_and_is_nothing_keeps_nobody)
+{
+	const struct timespec soon = { .tv_nsec = 50 * 1000 * 1000 };
+	struct itimerval alarm = { .it_value.tv_usec = 50 * 1000 };
+	struct sigaction action = { .sa_handler = ignore };
+	struct kevent ev;
+
+	ASSERT_EQ(kq_add(self->kq, self->dev, EVFILT_READ, 0), 0);
+	ASSERT_EQ(kpi(self->dev, KPI_RESTLESS, 1, 0), 0);
+	EXPECT_EQ(kevent(self->kq, NULL, 0, &ev, 1, &soon), 0);
+	ASSERT_EQ(sigaction(SIGALRM, &action, NULL), 0);
+	ASSERT_EQ(setitimer(ITIMER_REAL, &alarm, NULL), 0);
+	EXPECT_EQ(kevent(self->kq, NULL, 0, &ev, 1, NULL), -1);
+	EXPECT_EQ(errno, EINTR);
+	ASSERT_EQ(kpi(self->dev, KPI_RESTLESS, 0, 0), 0);
 }
 
 /* Who is stuck there, or waits for who is, can be killed. */

@@ -40,6 +40,7 @@ struct kpi_device {
 	struct mutex	lock;		/* guards which object it has */
 	struct object	*object;
 	bool		block;
+	bool		restless;
 	wait_queue_head_t unblocked;
 	atomic_t	blocked;
 };
@@ -570,6 +571,9 @@ static long kpi_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return 0;
 	case KPI_BLOCKED:
 		return atomic_read(&device->blocked);
+	case KPI_RESTLESS:
+		WRITE_ONCE(device->restless, call.arg);
+		return 0;
 	case KPI_STATS:
 		return stats_call(&call);
 	default:
@@ -583,6 +587,10 @@ static __poll_t kpi_poll(struct file *file, poll_table *wait)
 	struct kpi_device *device = file->private_data;
 
 	poll_wait(file, &device->unblocked, wait);
+	if (READ_ONCE(device->restless)) {
+		wake_up_all(&device->unblocked);
+		return 0;
+	}
 	atomic_inc(&device->blocked);
 	wait_event_killable(device->unblocked, !READ_ONCE(device->block));
 	atomic_dec(&device->blocked);

@@ -69,6 +69,7 @@ enum kpi_op {
 	KPI_FDCLOSE,	/* knote_fdclose(@fd) */
 	KPI_BLOCK,	/* whether ->poll blocks: @arg */
 	KPI_BLOCKED,	/* how many are blocked there */
+	KPI_RESTLESS,	/* whether ->poll wakes those who wait, and has nothing: @arg */
 	KPI_STATS,	/* to *change, and from zero again */
 };
 
