@@ -50,9 +50,9 @@
  * @ns: I: where its number is the knote's ident, a reference held
  * @parent: q: of a tracked child that was not yet told of: who made it
  * @notes: q: what it did since it was last told of
- * @status: q: with NOTE_EXIT: how it ended
+ * @status: q: how it ended, 0 where that is hidden
  * @over: q: its end was seen
- * @hidden: q: its status and its doings are not for the queue's owner
+ * @hidden: q: its doings are not for the queue's owner, nor its status unless @child
  * @lost: q: they are not since an exec
  * @child: I: who registered is the parent
  * @rcu: to free it behind those who walk the table
@@ -94,13 +94,11 @@ static void proc_over(struct proc_watch *watch, int status)
 	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 	if (!watch->over) {
 		watch->over = true;
-		if (kn->kn_sfflags & NOTE_EXIT) {
-			watch->notes |= NOTE_EXIT;
-			watch->status = watch->hidden ? 0 : status;
-		}
-		/* What a scan has in hand may come back. */
+		watch->status = watch->hidden && !watch->child ? 0 : status;
+		watch->notes |= kn->kn_sfflags & NOTE_EXIT;
+		/* What a scan has may come back, a change may ask for the end. */
 		if (watch->parent || watch->notes || kn->kn_fflags ||
-		    kn->kn_state & KN_TAKEN)
+		    kn->kn_state & KN_CLAIMED)
 			knote_activate(kn);
 		else
 			owned = knote_kill(kn);
@@ -137,7 +135,7 @@ static DECLARE_DELAYED_WORK(stock_end, stock_empty);
 static atomic_t watched;		/* watches that are in use */
 static HLIST_HEAD(stock);
 static unsigned int stock_size;
-static u64 stock_fills;		/* how often it was filled */
+static u64 stock_fills;		/* grows while there is enough */
 static DEFINE_RAW_SPINLOCK(stock_lock);	/* guards all three, and users' shares */
 
 static void stock_fill(struct work_struct *work)
@@ -155,14 +153,11 @@ static void stock_fill(struct work_struct *work)
 		}
 		raw_spin_lock_irq(&stock_lock);
 		hlist_add_head(&watch->node, &stock);
-		stock_size++;
+		if (++stock_size >= STOCK_LOW)
+			stock_fills++;
 		raw_spin_unlock_irq(&stock_lock);
 		cond_resched();
 	}
-	raw_spin_lock_irq(&stock_lock);
-	if (stock_size >= STOCK_LOW)
-		stock_fills++;
-	raw_spin_unlock_irq(&stock_lock);
 	/* The last watch may have gone, and the stock, before what came here. */
 	if (!atomic_read(&watched))
 		mod_delayed_work(kqueue_wq, &stock_end, STOCK_KEPT);
@@ -200,14 +195,14 @@ static bool stock_low(void)
 	return low;
 }
 
-/* A user takes no more, until it is filled, than is left to the others. */
+/* Of the last half a user takes no more, until it is filled, than is left to others. */
 static bool stock_share(struct kq_user *user)
 {
 	if (user->stock_fills != stock_fills) {
 		user->stock_fills = stock_fills;
 		user->stock_taken = 0;
 	}
-	return user->stock_taken < stock_size;
+	return stock_size > STOCK_MAX / 2 || user->stock_taken < stock_size;
 }
 
 /* Returns NULL where there is none, or the queue's owner may have no more. */
@@ -621,6 +616,7 @@ static int proc_touch(struct knote *kn, struct kq_event *kev,
 	struct proc_watch *watch = kn->kn_hook;
 	unsigned long flags;
 	int error = 0;
+	u32 asked;
 
 	switch (type) {
 	case EVENT_REGISTER:
@@ -628,11 +624,17 @@ static int proc_touch(struct knote *kn, struct kq_event *kev,
 		if (error)
 			return error;
 		raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
-		if (watch->hidden && kev->fflags & ~kn->kn_sfflags &
-				     (NOTE_FORK | NOTE_EXEC | NOTE_TRACK))
+		asked = kev->fflags & ~kn->kn_sfflags;
+		if (watch->hidden &&
+		    asked & (NOTE_FORK | NOTE_EXEC | NOTE_TRACK)) {
 			error = -EACCES;
-		else
+		} else {
 			kn->kn_sfflags = kev->fflags;
+			if (watch->over)
+				watch->notes |= asked & NOTE_EXIT;
+			if (watch->notes)
+				kn->kn_flags &= ~EV_DROP;
+		}
 		raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
 		break;
 	case EVENT_PROCESS:

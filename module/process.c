@@ -12,18 +12,19 @@
 #include "compat/dumpable.h"
 #include "process.h"
 
-static bool same_uids(const struct cred *cred, const struct cred *target)
+static bool same_ids(const struct cred *cred, const struct cred *target)
 {
 	return uid_eq(cred->uid, target->euid) &&
 	       uid_eq(cred->uid, target->suid) &&
-	       uid_eq(cred->uid, target->uid);
+	       uid_eq(cred->uid, target->uid) &&
+	       gid_eq(cred->gid, target->egid) &&
+	       gid_eq(cred->gid, target->sgid) &&
+	       gid_eq(cred->gid, target->gid);
 }
 
 /* ns_capable(), for others than the current process. */
-static bool may_trace(const struct cred *cred, const struct cred *target)
+static bool may_trace(const struct cred *cred, const struct user_namespace *ns)
 {
-	const struct user_namespace *ns = target->user_ns;
-
 	for (; ns != cred->user_ns; ns = ns->parent) {
 		if (ns->level <= cred->user_ns->level)
 			return false;
@@ -33,12 +34,23 @@ static bool may_trace(const struct cred *cred, const struct cred *target)
 	return cap_raised(cred->cap_effective, CAP_SYS_PTRACE);
 }
 
+/* process_access(), for others than the current process.  Under RCU. */
+static bool may_look(const struct cred *cred, struct task_struct *task,
+		     struct mm_struct *mm)
+{
+	const struct cred *target = __task_cred(task);
+
+	return (same_ids(cred, target) || may_trace(cred, target->user_ns)) &&
+	       (kq_dumpable(task, mm) ||
+		may_trace(cred, kq_dump_namespace(task, mm)));
+}
+
 /**
  * process_exited - whether all threads of a process have ended
  * @pid: the process
  * @cred: who looks, or NULL for who may know all
- * @status: where its status goes, as wait() gives it: 0 where the process is
- *	another user's by now
+ * @status: where its status goes, as wait() gives it: 0 where @cred may not look
+ *	into the process
  *
  * A leader that has left its threads behind is a zombie already; the process
  * has ended, and can be waited for, when it is alone.
@@ -57,9 +69,7 @@ bool process_exited(struct pid *pid, const struct cred *cred, int *status)
 	if (exited)
 		*status = task->signal->flags & SIGNAL_GROUP_EXIT ?
 			  task->signal->group_exit_code : task->exit_code;
-	/* What it could have been dumped from is gone. */
-	if (exited && cred && !same_uids(cred, __task_cred(task)) &&
-	    !may_trace(cred, __task_cred(task)))
+	if (exited && cred && !may_look(cred, task, NULL))
 		*status = 0;
 	rcu_read_unlock();
 	return exited;
@@ -69,7 +79,7 @@ bool process_exited(struct pid *pid, const struct cred *cred, int *status)
  * process_access - whether the caller may look into a process
  * @task: its leader, which the caller keeps alive
  *
- * As for ptrace: the same user, and no secrets from that user; or
+ * As for ptrace: the same user and group, and no secrets from that user; or
  * CAP_SYS_PTRACE over it.
  *
  * Context: process, may sleep.
@@ -77,26 +87,26 @@ bool process_exited(struct pid *pid, const struct cred *cred, int *status)
  */
 int process_access(struct task_struct *task)
 {
+	const struct cred *target;
 	struct mm_struct *mm;
 	bool allowed;
 
 	if (same_thread_group(task, current))
 		return 0;
 	rcu_read_lock();
-	allowed = same_uids(current_cred(), __task_cred(task));
+	target = __task_cred(task);
+	allowed = same_ids(current_cred(), target) ||
+		  ns_capable(target->user_ns, CAP_SYS_PTRACE);
 	rcu_read_unlock();
 	/* Who becomes another is not dumpable first, see commit_creds(). */
 	smp_rmb();
 	mm = get_task_mm(task);
-	if (mm) {
-		allowed = allowed && kq_dumpable(task, mm);
+	rcu_read_lock();
+	if (allowed && !kq_dumpable(task, mm))
+		allowed = ns_capable(kq_dump_namespace(task, mm), CAP_SYS_PTRACE);
+	rcu_read_unlock();
+	if (mm)
 		mmput(mm);
-	}
-	if (!allowed) {
-		rcu_read_lock();
-		allowed = ns_capable(__task_cred(task)->user_ns, CAP_SYS_PTRACE);
-		rcu_read_unlock();
-	}
 	return allowed ? 0 : -EACCES;
 }
 
@@ -108,10 +118,12 @@ int process_access(struct task_struct *task)
  */
 bool process_access_kept(const struct cred *cred)
 {
-	const struct cred *now = current_cred();
+	bool kept;
 
-	return (same_uids(cred, now) && kq_dumpable(current, current->mm)) ||
-	       may_trace(cred, now);
+	rcu_read_lock();
+	kept = may_look(cred, current, current->mm);
+	rcu_read_unlock();
+	return kept;
 }
 
 /**
@@ -125,7 +137,9 @@ bool process_is_child(struct task_struct *task)
 	bool child;
 
 	rcu_read_lock();
-	child = same_thread_group(rcu_dereference(task->real_parent), current);
+	/* Once it is reaped its parent may be gone, too. */
+	child = pid_alive(task) &&
+		same_thread_group(rcu_dereference(task->real_parent), current);
 	rcu_read_unlock();
 	return child;
 }

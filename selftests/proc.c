@@ -468,13 +468,41 @@ static void as_nobody(void)
 		_exit(1);
 }
 
+static const struct child *other;
+
+/* Another process than the parent: it exits with the status that it is told. */
+static void watch_other(int hear, int tell)
+{
+	struct kevent ev;
+	int kq;
+
+	close(other->tell);
+	close(other->hear);
+	as_nobody();
+	kq = kqueue();
+	if (watch(kq, other->pid, NOTE_EXIT))
+		_exit(90);
+	child_done(tell);
+	if (kq_wait(kq, &ev, 1) != 1 || ev.fflags != NOTE_EXIT)
+		_exit(91);
+	child_await(hear);
+	_exit(ev.data >> 8);
+}
+
 /*
  * FORK, EXEC and the status in data need the same uids as the target: EACCES
  * otherwise.  EXIT is for everyone who can see the process.
  */
 TEST_F(proc, another_users)
 {
+	struct child watcher;
+	int status;
+	char byte;
+
 	child_start(&self->child, wait_for_end);
+	other = &self->child;
+	child_start(&watcher, watch_other);
+	ASSERT_EQ(1, read(watcher.hear, &byte, 1));
 	as_nobody();
 	close(self->kq);
 	self->kq = kqueue();
@@ -485,7 +513,10 @@ TEST_F(proc, another_users)
 	child_release(&self->child);
 	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
 	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
-	EXPECT_EQ(0, self->ev.data);
+	EXPECT_EQ(7 << 8, self->ev.data);
+	ASSERT_EQ(1, write(watcher.tell, "", 1));
+	ASSERT_EQ(watcher.pid, waitpid(watcher.pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 /* The same of one's own process that keeps secrets. */
@@ -500,6 +531,40 @@ TEST_F(proc, not_dumpable)
 	kill(self->child.pid, SIGKILL);
 	waitpid(self->child.pid, NULL, 0);
 	child_release(&self->child);
+}
+
+static void leave_a_thread_undumpable(int hear, int tell)
+{
+	prctl(PR_SET_DUMPABLE, 0);
+	leave_a_thread(hear, tell);
+}
+
+/* ... nor once its leader has left it */
+TEST_F(proc, not_dumpable_without_its_leader)
+{
+	as_nobody();
+	prctl(PR_SET_DUMPABLE, 1);
+	child_start(&self->child, leave_a_thread_undumpable);
+	while (state_of(self->child.pid) != 'Z')
+		sched_yield();
+	close(self->kq);
+	self->kq = kqueue();
+	EXPECT_EQ(-EACCES, watch(self->kq, self->child.pid, NOTE_FORK));
+	child_release(&self->child);
+	waitpid(self->child.pid, NULL, 0);
+}
+
+/* Its parent, whom wait() tells it, is told the status by us, too. */
+TEST_F(proc, status_of_a_child_that_is_not_dumpable)
+{
+	as_nobody();
+	child_start(&self->child, wait_for_end);
+	close(self->kq);
+	self->kq = kqueue();
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+	child_release(&self->child);
+	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+	EXPECT_EQ(7 << 8, self->ev.data);
 }
 
 /* Become nobody, dumpable, with a set-uid program at hand.  Returns a new queue. */
@@ -517,7 +582,8 @@ static void exec_set_uid(int hear, int tell)
 	child_await(hear);
 	dup2(hear, 0);
 	dup2(tell, 1);
-	execl("/tmp/kq-set-uid-cat", "cat", NULL);
+	/* It goes on to its end, with status 1, when it is told no more. */
+	execl("/tmp/kq-set-uid-cat", "cat", "-", "/", NULL);
 	_exit(97);
 }
 
@@ -529,24 +595,36 @@ static void fork_and_exec_set_uid(int hear, int tell)
 	exec_set_uid(hear, tell);
 }
 
-/* Checked again at the target's exec: a set-uid program is not told of. */
+/*
+ * Checked again at the target's exec: a set-uid program is not told of, nor to others
+ * than the parent how it ended.
+ */
 TEST_F(proc, set_uid_program)
 {
+	struct child watcher;
+	int status;
+	char byte;
+
 	close(self->kq);
 	self->kq = queue_of_nobody();
 	ASSERT_LE(0, self->kq);
 	child_start(&self->child, exec_set_uid);
+	other = &self->child;
+	child_start(&watcher, watch_other);
+	ASSERT_EQ(1, read(watcher.hear, &byte, 1));
 	ASSERT_EQ(0, watch(self->kq, self->child.pid,
 			   NOTE_EXEC | NOTE_FORK | NOTE_EXIT));
 	ASSERT_EQ(1, write(self->child.tell, "", 1));
 	ASSERT_EQ(1, write(self->child.tell, "x", 1));
 	child_await(self->child.hear);
 	EXPECT_EQ(0, kq_pending(self->kq));
-	kill(self->child.pid, SIGTERM);
 	child_release(&self->child);
 	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
 	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
-	EXPECT_EQ(0, self->ev.data);
+	EXPECT_EQ(1 << 8, self->ev.data);
+	ASSERT_EQ(1, write(watcher.tell, "", 1));
+	ASSERT_EQ(watcher.pid, waitpid(watcher.pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 /*
@@ -573,11 +651,10 @@ TEST_F(proc, enabled_after_a_set_uid_program)
 				     EV_ENABLE, notes | NOTE_EXEC, 0, NULL));
 	ASSERT_EQ(0, kq_change(self->kq, self->child.pid, EVFILT_PROC,
 			       EV_ENABLE, notes, 0, NULL));
-	kill(self->child.pid, SIGTERM);
 	child_release(&self->child);
 	ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
 	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
-	EXPECT_EQ(0, self->ev.data);
+	EXPECT_EQ(1 << 8, self->ev.data);
 }
 
 static void become_root(int hear, int tell)
@@ -589,25 +666,6 @@ static void become_root(int hear, int tell)
 	_exit(setresuid(0, 0, 0) ? 91 : 7);
 }
 
-static pid_t other;
-
-/* Another process than the parent: it exits with the status that it is told. */
-static void watch_other(int hear, int tell)
-{
-	struct kevent ev;
-	int kq;
-
-	as_nobody();
-	kq = kqueue();
-	if (watch(kq, other, NOTE_EXIT))
-		_exit(90);
-	child_done(tell);
-	if (kq_wait(kq, &ev, 1) != 1 || ev.fflags != NOTE_EXIT)
-		_exit(91);
-	child_await(hear);
-	_exit(ev.data >> 8);
-}
-
 /* Of who becomes another user without an exec nobody but the parent is told how it ended. */
 TEST_F(proc, becomes_another_user)
 {
@@ -617,7 +675,7 @@ TEST_F(proc, becomes_another_user)
 
 	child_start(&self->child, become_root);
 	ASSERT_EQ(1, read(self->child.hear, &byte, 1));
-	other = self->child.pid;
+	other = &self->child;
 	child_start(&watcher, watch_other);
 	ASSERT_EQ(1, read(watcher.hear, &byte, 1));
 	as_nobody();
@@ -1094,6 +1152,44 @@ TEST_F_TIMEOUT(proc, track_brief_children, 100)
 	EXPECT_EQ(0, kq_pending(self->kq));
 	for (i = 0; i < PARENTS; i++)
 		waitpid(parent[i].pid, NULL, 0);
+}
+
+/* A child that has ended, and been reaped, is there until its end can be told. */
+TEST_F(proc, end_asked_for_after_child)
+{
+	pid_t pid;
+
+	child_start(&self->child, fork_three);
+	ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_TRACK));
+	pid = make_it_fork(&self->child);
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ(NOTE_CHILD, self->ev.fflags);
+	ASSERT_EQ(0, watch(self->kq, pid, NOTE_EXIT));
+	ASSERT_EQ(1, kq_poll(self->kq, &self->ev, 1));
+	EXPECT_EQ((uintptr_t)pid, self->ev.ident);
+	EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+	EXPECT_EQ(EV_EOF | EV_ONESHOT | EV_CLEAR, self->ev.flags);
+	EXPECT_EQ(3 << 8, self->ev.data);
+	child_release(&self->child);
+}
+
+/* Who asks for the end and is not refused is told, whenever it comes. */
+TEST_F(proc, end_asked_for_while_it_comes)
+{
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		child_start(&self->child, wait_for_end);
+		ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_FORK));
+		child_release(&self->child);
+		if (i % 2)
+			sched_yield();
+		ASSERT_EQ(0, watch(self->kq, self->child.pid, NOTE_EXIT));
+		ASSERT_EQ(1, kq_wait(self->kq, &self->ev, 1));
+		EXPECT_EQ(NOTE_EXIT, self->ev.fflags);
+		EXPECT_EQ(7 << 8, self->ev.data);
+		waitpid(self->child.pid, NULL, 0);
+	}
 }
 
 /* TRACKERR, asked or not, when a child's could not be made. */

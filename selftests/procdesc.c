@@ -510,6 +510,24 @@ TEST_F(procdesc, no_status_of_the_undumpable)
 	EXPECT_EQ(0, status_seen(USER, UNDUMPABLE, self->go));
 }
 
+/* which it may have been when it exited */
+TEST_F(procdesc, no_status_of_what_was_undumpable)
+{
+	int pidfd, said[2], status;
+	pid_t target, watcher;
+	char byte;
+
+	ASSERT_EQ(0, pipe(said));
+	target = child_becomes(UNDUMPABLE, self->go, said[1]);
+	ASSERT_EQ(1, read(said[0], &byte, 1));
+	pidfd = pidfd_of(target);
+	close(self->go[1]);
+	ASSERT_EQ(0, until_zombie(target));
+	watcher = child_watches(USER, pidfd, self->go, said[1]);
+	ASSERT_EQ(watcher, waitpid(watcher, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
 /* still so when it exits */
 TEST_F(procdesc, no_status_of_who_becomes_another_user)
 {
