@@ -17,6 +17,7 @@
 #include "connecting.h"
 #include "idle.h"
 #include "knote.h"
+#include "limits.h"
 
 /* How many sockets one look takes, under a raw lock. */
 #define LOT		64
@@ -44,6 +45,7 @@ static bool connected(const struct knote *kn)
 static void connecting_remove(struct kqueue *kq, struct connecting *c)
 {
 	list_del_init(&c->link);
+	limits_uncharge_connecting(kq->user);
 	kq_count(&kq->nconnecting, -1);
 	idle_update(kq);
 }
@@ -134,9 +136,13 @@ int connecting_add(struct knote *kn)
 
 	if (connected(kn))
 		return 0;
-	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
-	if (!c)
+	if (limits_charge_connecting(kq->user))
 		return -ENOMEM;
+	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	if (!c) {
+		limits_uncharge_connecting(kq->user);
+		return -ENOMEM;
+	}
 	c->kn = kn;
 	c->wait.next = kn->kn_wait.next;
 	kn->kn_wait.next = &c->wait;

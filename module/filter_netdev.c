@@ -27,6 +27,9 @@
 #include "filter.h"
 #include "knote.h"
 
+/* A user's knotes on one interface: what has to be told with rtnl held. */
+#define LINKS_MAX	4096
+
 /**
  * struct link - an interface that a knote watches
  * @node: links_lock: in the table while the interface is there
@@ -122,12 +125,29 @@ void netdev_exit(void)
 	unregister_netdevice_notifier(&netdev_notifier);
 }
 
-/* Put a link in the table.  Returns 0, or -ENXIO.  Caller holds rtnl. */
+/* Put a link in the table.  Returns 0 or -ENOMEM. */
+static int link_hash(struct link *link)
+{
+	const struct kq_user *user = link->kn->kn_kq->user;
+	const struct link *other;
+	unsigned int n = 0;
+
+	mutex_lock(&links_lock);
+	hash_for_each_possible(links, other, node, (unsigned long)link->dev)
+		n += other->dev == link->dev && other->kn->kn_kq->user == user;
+	if (n < LINKS_MAX)
+		hash_add(links, &link->node, (unsigned long)link->dev);
+	mutex_unlock(&links_lock);
+	return n < LINKS_MAX ? 0 : -ENOMEM;
+}
+
+/* Watch an interface.  Returns 0, -ENXIO or -ENOMEM.  Caller holds rtnl. */
 static int link_add(struct link *link)
 {
 	struct knote *kn = link->kn;
 	struct net_device *dev = NULL;
 	unsigned long flags;
+	int error;
 
 	ASSERT_RTNL();
 	if (kn->kn_id <= INT_MAX)
@@ -136,15 +156,14 @@ static int link_add(struct link *link)
 		return -ENXIO;
 	link->dev = dev;
 	link->state = device_state(dev);
+	error = link_hash(link);
+	if (error)
+		return error;
 
 	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 	kn->kn_flags |= EV_CLEAR;
 	kn->kn_hook = link;
 	raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
-
-	mutex_lock(&links_lock);
-	hash_add(links, &link->node, (unsigned long)dev);
-	mutex_unlock(&links_lock);
 	return 0;
 }
 

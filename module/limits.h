@@ -15,8 +15,9 @@
  * @knotes: how many knotes
  * @timers: how many timers among them
  * @nested: how many watches on queues among them
+ * @connecting: how many sockets to be connected yet among them
  * @mounts: how many watches on mounts among them
- * @stock_fills: when it last took of the stock of PROC (its lock)
+ * @stock_fills: the number when it last took of the stock of PROC (its lock)
  * @stock_taken: how many since then (its lock)
  */
 struct kq_user {
@@ -26,6 +27,7 @@ struct kq_user {
 	atomic_long_t		knotes;
 	atomic_long_t		timers;
 	atomic_long_t		nested;
+	atomic_long_t		connecting;
 	atomic_long_t		mounts;
 	u64			stock_fills;
 	unsigned int		stock_taken;
@@ -33,6 +35,9 @@ struct kq_user {
 
 /* Watches on queues that a user may have: what a walk of nested.c goes over. */
 #define NESTED_MAX	4096
+
+/* Sockets to be connected yet that a user may have: such a walk looks at each. */
+#define CONNECTING_MAX	65536
 
 /* Watches on mounts that a user may have: each has a file and a table of them. */
 #define MOUNTS_MAX	1024
@@ -81,6 +86,16 @@ static inline int limits_charge_nested(struct kq_user *user)
 static inline void limits_uncharge_nested(struct kq_user *user)
 {
 	atomic_long_dec(&user->nested);
+}
+
+static inline int limits_charge_connecting(struct kq_user *user)
+{
+	return limits_charge(&user->connecting, CONNECTING_MAX);
+}
+
+static inline void limits_uncharge_connecting(struct kq_user *user)
+{
+	atomic_long_dec(&user->connecting);
 }
 
 static inline int limits_charge_mounts(struct kq_user *user)

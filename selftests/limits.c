@@ -444,6 +444,54 @@ TEST_F_TIMEOUT(limits, pidfds_of_one_process, 120)
 			       NULL));
 }
 
+/* And of a network interface. */
+TEST_F_TIMEOUT(limits, watches_of_one_interface, 120)
+{
+	struct rlimit many = { CAP + 200, CAP + 200 };
+	int i;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	ASSERT_EQ(0, become(ALICE));
+	for (i = 0; i <= CAP; i++)
+		ASSERT_EQ(i < CAP ? 0 : -ENOMEM,
+			  kq_add(kqueue(), 1, EVFILT_NETDEV, 0)) {
+			TH_LOG("watch %d", i);
+		}
+	ASSERT_EQ(0, become(BOB));
+	EXPECT_EQ(0, kq_add(kqueue(), 1, EVFILT_NETDEV, 0));
+}
+
+/*
+ * At most 65536 sockets to be connected yet a user, which a walk over queues looks
+ * at: they are 1024 times 64 descriptors.
+ */
+TEST_F_TIMEOUT(limits, sockets_to_be_connected, 120)
+{
+	const int sockets = 1024, each = 64;
+	struct rlimit many = { sockets * each + 100, sockets * each + 100 };
+	int i, j, fd = -1, kq;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	ASSERT_EQ(0, kq_set_param("max_knotes", 2 * sockets * each));
+	ASSERT_EQ(0, become(ALICE));
+	kq = kqueue();
+	for (i = 0; i < sockets; i++) {
+		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		for (j = 0; j < each; j++)
+			ASSERT_EQ(0, kq_add(kq, j ? dup(fd) : fd, EVFILT_WRITE,
+					    0)) {
+				TH_LOG("socket %d, %d", i, j);
+			}
+	}
+	EXPECT_EQ(-ENOMEM, kq_add(kq, dup(fd), EVFILT_WRITE, 0));
+	ASSERT_EQ(0, close(fd));
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	EXPECT_EQ(0, kq_add(kq, fd, EVFILT_WRITE, 0));
+	ASSERT_EQ(0, become(BOB));
+	EXPECT_EQ(0, kq_add(kqueue(), socket(AF_UNIX, SOCK_STREAM, 0),
+			    EVFILT_WRITE, 0));
+}
+
 /* Directories that are watched are not counted in the one that they are in. */
 TEST_F_TIMEOUT(limits, directories_in_one, 120)
 {
