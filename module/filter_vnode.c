@@ -24,6 +24,7 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "compat/fsnotify.h"
 #include "compat/inode.h"
@@ -111,6 +112,7 @@ struct happening {
 static struct fsnotify_group *group;
 static struct kmem_cache *watch_cache;
 static struct kmem_cache *mark_cache;
+static atomic_t nmarks = ATOMIC_INIT(0);	/* marks there are */
 
 /*
  * From events to notes.  All with watch->lock held.
@@ -149,7 +151,8 @@ static u32 link_notes(struct watch *watch)
 
 /*
  * With a dentry and without a change of size it is a truncation to the size
- * that it had, or its mtime was set alone.  The former leaves both times equal.
+ * that it had, or its mtime was set alone.  The former leaves both times equal; so
+ * does the latter, to the present.
  */
 static u32 modify_notes(struct watch *watch, const struct happening *h)
 {
@@ -162,10 +165,10 @@ static u32 modify_notes(struct watch *watch, const struct happening *h)
 	watch->size = is;
 	if (is > was)
 		return NOTE_WRITE | NOTE_EXTEND;
-	if (is == was && h->type == FSNOTIFY_EVENT_DENTRY &&
-	    !kq_inode_mtime_is_ctime(inode))
-		return NOTE_ATTRIB;
-	return NOTE_WRITE;
+	if (is != was || h->type != FSNOTIFY_EVENT_DENTRY)
+		return NOTE_WRITE;
+	return kq_inode_mtime_is_ctime(inode) ? NOTE_WRITE | NOTE_ATTRIB :
+						NOTE_ATTRIB;
 }
 
 /*
@@ -320,6 +323,7 @@ static struct watch_mark *mark_add(struct watch *watch, struct inode *inode,
 
 	if (!wm)
 		return ERR_PTR(-ENOMEM);
+	atomic_inc(&nmarks);
 	fsnotify_init_mark(&wm->mark, group);
 	wm->mark.mask = mask;
 	wm->inode = inode;
@@ -417,10 +421,10 @@ static int watch_follow(struct watch *watch, gfp_t gfp)
 	bool moved = true;
 	int error = 0;
 
-	/* A root cannot be removed. */
-	while (dentry && !IS_ROOT(dentry) && moved && !error) {
+	while (dentry && moved && !error) {
 		parent = dget_parent(dentry);
-		if (!watch_is_above(watch, d_inode(parent))) {
+		/* A root, which is its own parent, cannot be removed. */
+		if (parent != dentry && !watch_is_above(watch, d_inode(parent))) {
 			above = above_get(d_inode(parent), gfp);
 			if (IS_ERR(above))
 				error = PTR_ERR(above);
@@ -536,6 +540,8 @@ static void watch_free_rcu(struct rcu_head *rcu)
 	if (wm->watch)
 		watch_put(wm->watch);
 	kmem_cache_free(mark_cache, wm);
+	if (atomic_dec_and_test(&nmarks))
+		wake_up_var(&nmarks);
 }
 
 /* Who came upon it in the table may be looking at it, and at the watch. */
@@ -577,12 +583,15 @@ err_table:
 	return error;
 }
 
-/* No knote is left; fsnotify may still have marks to free. */
+/*
+ * No knote is left.  There may be marks that others hold: an event under way, which
+ * waits, it may be long, for fanotify's listeners to permit it, or the end of an inode.
+ */
 void vnode_exit(void)
 {
 	fsnotify_put_group(group);
-	/* An event under way may leave one more, and is over after the first. */
-	fsnotify_wait_marks_destroyed();
+	wait_var_event(&nmarks, !atomic_read(&nmarks));
+	/* Who freed the last may not have returned. */
 	fsnotify_wait_marks_destroyed();
 	rcu_barrier();
 	kmem_cache_destroy(mark_cache);

@@ -7,10 +7,16 @@
  *	hold	open a queue, say "ready", use it again after the end of stdin
  *	visit	for ever: use a queue whenever there is a module
  *	churn	for ever: open, close, dup2 and fork, and know nothing of queues
+ *	permit	let somebody wait, who opens a file that a queue watched, for us to
+ *		permit it, say "ready", and permit it after the end of stdin
  *
- * The status is 0 if all was as it should be.
+ * The status is 0 if all was as it should be, 4 where the kernel cannot do that.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/fanotify.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include "kq_test.h"
 
@@ -118,6 +124,42 @@ static int churn(void)
 	}
 }
 
+static int permit(void)
+{
+	struct fanotify_response answer = { .response = FAN_ALLOW };
+	struct fanotify_event_metadata event;
+	int file, kq, listener, status;
+	pid_t pid;
+	char byte;
+
+	listener = fanotify_init(FAN_CLASS_CONTENT, O_RDONLY);
+	if (listener < 0)
+		return 4;
+	if (unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("kqueue", "/mnt", "tmpfs", 0, NULL))
+		return failed("mount");
+	file = open("/mnt/file", O_CREAT | O_RDWR, 0600);
+	kq = kqueue();
+	if (kq_change(kq, file, EVFILT_VNODE, EV_ADD, NOTE_OPEN, 0, NULL) ||
+	    fanotify_mark(listener, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_PERM,
+			  AT_FDCWD, "/mnt"))
+		return failed("watch");
+	pid = fork();
+	if (!pid)
+		_exit(open("/mnt/file", O_RDONLY) < 0);
+	if (read(listener, &event, sizeof(event)) != sizeof(event) ||
+	    close(kq) || write(STDOUT_FILENO, "ready\n", 6) != 6)
+		return failed("listen");
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	answer.fd = event.fd;
+	if (write(listener, &answer, sizeof(answer)) != sizeof(answer) ||
+	    waitpid(pid, &status, 0) != pid)
+		return failed("permit");
+	return status != 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -126,12 +168,13 @@ int main(int argc, char **argv)
 	} mode[] = {
 		{ "once", once }, { "absent", absent }, { "hold", hold },
 		{ "visit", visit }, { "churn", churn },
+		{ "permit", permit },
 	};
 	unsigned int i;
 
 	for (i = 0; argc == 2 && i < ARRAY_SIZE(mode); i++)
 		if (!strcmp(argv[1], mode[i].name))
 			return mode[i].run();
-	fprintf(stderr, "usage: %s once|absent|hold|visit|churn\n", argv[0]);
+	fprintf(stderr, "usage: %s once|absent|hold|visit|churn|permit\n", argv[0]);
 	return 2;
 }

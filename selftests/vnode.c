@@ -277,6 +277,13 @@ static int op_mtime(int rw)
 	return result(futimens(rw, ts));
 }
 
+static int op_mtime_now(int rw)
+{
+	struct timespec ts[2] = { { 0, UTIME_OMIT }, { 0, UTIME_NOW } };
+
+	return result(futimens(rw, ts));
+}
+
 static int op_xattr(int rw)
 {
 	return result(fsetxattr(rw, "trusted.kq", "x", 1, 0));
@@ -464,7 +471,8 @@ static const struct operation {
 	{ "writev", op_writev, { [FILE_] = GROW } },
 	{ "ftruncate, smaller", op_shrink, { [FILE_] = NOTE_WRITE } },
 	{ "ftruncate, larger", op_stretch, { [FILE_] = GROW } },
-	{ "ftruncate, the same", op_same_size, { [FILE_] = NOTE_WRITE } },
+	{ "ftruncate, the same", op_same_size,
+	  { [FILE_] = NOTE_WRITE | NOTE_ATTRIB } },
 	{ "truncate", op_truncate_path, { [FILE_] = NOTE_WRITE } },
 	{ "fallocate", op_fallocate, { [FILE_] = GROW } },
 	{ "fallocate, size kept", op_fallocate_keep, { [FILE_] = NOTE_WRITE } },
@@ -473,6 +481,9 @@ static const struct operation {
 	{ "utimes", op_utimes, { [FILE_] = NOTE_ATTRIB } },
 	{ "atime alone", op_atime, { [FILE_] = NOTE_ATTRIB } },
 	{ "mtime alone", op_mtime, { [FILE_] = NOTE_ATTRIB } },
+	/* As a truncation to the same size, for who looks from here. */
+	{ "mtime alone, now", op_mtime_now,
+	  { [FILE_] = NOTE_WRITE | NOTE_ATTRIB } },
 	{ "setxattr", op_xattr, { [FILE_] = NOTE_ATTRIB } },
 	{ "read", op_read, { [FILE_] = NOTE_READ } },
 	{ "open, close", op_open_read,
