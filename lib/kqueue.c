@@ -40,49 +40,72 @@ struct page {
 
 /*
  * Held from before a queue is opened until its number is remembered, and by
- * fork: no child is made between the two.  Who has it has signals blocked, but for
- * those of its own faults, since a handler may fork.
+ * fork: no child is made between the two.  Who has it may want it again: other
+ * handlers of a fork may open a queue, or fork.  It has signals blocked, since a
+ * handler may, too, but for those of its own faults.
  */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_t owner;			/* who has it; lock */
+static int depth;			/* how often, 0 for nobody; lock */
 static sigset_t unblocked;		/* by who has it, before; lock */
 static struct page numbers;		/* the first; lock */
 static int atfork_error;
 
-/*
- * The thread that forks, and how many forks deep: other handlers of the fork may
- * open a queue, or fork.  Set by that thread, which has the lock.
- */
-static pthread_t forker;
-static int forks;
-
-static int in_fork(void)
+static int have_lock(void)
 {
-	return __atomic_load_n(&forks, __ATOMIC_ACQUIRE) &&
-	       pthread_equal(forker, pthread_self());
+	return __atomic_load_n(&depth, __ATOMIC_ACQUIRE) &&
+	       pthread_equal(owner, pthread_self());
+}
+
+/* None comes between the lock and who has it. */
+static void block_signals(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, old);
+}
+
+static void unblock_faults(const sigset_t *old)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		if (!sigismember(old, faults[i]))
+			sigaddset(&set, faults[i]);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static void take_lock(void)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
-	sigset_t most, old;
-	size_t i;
+	sigset_t old;
 
-	if (in_fork())
+	if (have_lock()) {
+		depth++;
 		return;
-	sigfillset(&most);
-	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
-		sigdelset(&most, faults[i]);
-	pthread_sigmask(SIG_SETMASK, &most, &old);
+	}
+	block_signals(&old);
 	pthread_mutex_lock(&lock);
 	unblocked = old;
+	owner = pthread_self();
+	__atomic_store_n(&depth, 1, __ATOMIC_RELEASE);
+	unblock_faults(&old);
 }
 
 static void drop_lock(void)
 {
-	sigset_t old = unblocked;
+	sigset_t old;
 
-	if (in_fork())
+	if (depth > 1) {
+		depth--;
 		return;
+	}
+	block_signals(NULL);
+	old = unblocked;
+	__atomic_store_n(&depth, 0, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&lock);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
@@ -154,19 +177,6 @@ static unsigned long close_queues(int base, unsigned long bits)
 	return own;
 }
 
-static void before_fork(void)
-{
-	take_lock();
-	forker = pthread_self();
-	__atomic_store_n(&forks, forks + 1, __ATOMIC_RELEASE);
-}
-
-static void after_fork(void)
-{
-	__atomic_store_n(&forks, forks - 1, __ATOMIC_RELEASE);
-	drop_lock();
-}
-
 /* Nothing here but system calls: other threads' locks stay taken for ever. */
 static void in_child(void)
 {
@@ -180,12 +190,12 @@ static void in_child(void)
 						     page->bits[i]);
 	}
 	errno = saved;
-	after_fork();
+	drop_lock();
 }
 
 __attribute__((constructor)) static void init(void)
 {
-	atfork_error = pthread_atfork(before_fork, after_fork, in_child);
+	atfork_error = pthread_atfork(take_lock, drop_lock, in_child);
 }
 
 /* open() would be a cancellation point, with the lock held. */

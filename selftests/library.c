@@ -500,6 +500,30 @@ TEST(a_handler_forks_meanwhile)
 	EXPECT_EQ(0, kq_pending(kq));
 }
 
+static void *make_queues(void *stop)
+{
+	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED))
+		if (close(kqueue()))
+			abort();
+	return NULL;
+}
+
+/* So may one that is called for a fault, whatever the program was at. */
+TEST(a_handler_forks_meanwhile_that_cannot_be_blocked)
+{
+	pthread_t thread;
+	int i, stop = 0;
+
+	ASSERT_NE(SIG_ERR, signal(SIGSEGV, fork_too));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, make_queues, &stop));
+	for (i = 0; i < 200; i++) {
+		ASSERT_EQ(0, pthread_kill(thread, SIGSEGV));
+		usleep(1000 + i);
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
 static int made[3] = { -1, -1, -1 };
 
 static void before(void)
