@@ -247,7 +247,6 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		errx(2, "usage: probes ARRIVE");
-	start_other(fd);
 	prepare(argv[1]);
 	for (i = 0; i < COSTS; i++) {
 		without[i] = INT64_MAX;
@@ -255,6 +254,8 @@ int main(int argc, char **argv)
 		watching[i] = INT64_MAX;
 	}
 	for (i = 0; i < ROUNDS || (failed && i < MOST_ROUNDS); i++) {
+		/* Another each time, while the one before is still there. */
+		start_other(fd);
 		unload_module();
 		measure(without);
 		load_module();

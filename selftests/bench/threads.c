@@ -3,12 +3,12 @@
  * threads - events a second that threads take from one queue
  *
  * For a guest whose processors run in parallel, and so in time, not instructions.
- * Each thread takes a few descriptors, reads and writes each, so that it is ready
- * again, and arms it again: with epoll in a call for each, with kqueue in the call
- * that waits.  A descriptor is watched once at a time, the only way in which
- * threads do not get the same one.  Prints two lines for each number of threads:
- * nanoseconds an event, and what of it the read and the write take that are no
- * queue's, the best of several rounds.
+ * Each thread takes a few descriptors and arms each again: with epoll in a call for
+ * each, with kqueue in the call that waits.  A descriptor is watched once at a time,
+ * the only way in which threads do not get the same one.  Prints two lines for each
+ * number of threads, nanoseconds an event, the best of several rounds: of the queue
+ * alone, where all stays ready, and with a read and a write in between, after which
+ * it is ready again.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -30,11 +30,10 @@ static const struct timespec no_time;
 
 static struct objects objects;
 static int queue;
-static bool stop;
+static bool served, stop;
 
 struct worker {
 	_Alignas(128) pthread_t thread;
-	int first, last;	/* descriptors, where there is no queue */
 	int64_t events;
 };
 
@@ -50,6 +49,8 @@ static void serve(int fd)
 {
 	uint64_t value;
 
+	if (!served)
+		return;
 	must(read(fd, &value, sizeof(value)), "read");
 	must(write(fd, &value, sizeof(value)), "write");
 }
@@ -90,21 +91,7 @@ static void *kq_worker(void *arg)
 	return NULL;
 }
 
-/* No queue: each has descriptors of its own. */
-static void *no_worker(void *arg)
-{
-	struct worker *w = arg;
-	int i;
-
-	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
-		for (i = w->first; i < w->last; i++)
-			serve(objects.rd[i]);
-		w->events += w->last - w->first;
-	}
-	return NULL;
-}
-
-/* Nanoseconds an event, or what stands for one */
+/* Nanoseconds an event */
 static int64_t round_of(void *(*worker)(void *), int threads)
 {
 	struct worker *w = aligned_alloc(128, threads * sizeof(*w));
@@ -115,8 +102,6 @@ static int64_t round_of(void *(*worker)(void *), int threads)
 	begin = nanoseconds();
 	for (i = 0; i < threads; i++) {
 		w[i].events = 0;
-		w[i].first = i * OBJECTS / threads;
-		w[i].last = (i + 1) * OBJECTS / threads;
 		if (pthread_create(&w[i].thread, NULL, worker, &w[i]))
 			err(1, "thread");
 	}
@@ -133,40 +118,41 @@ static int64_t round_of(void *(*worker)(void *), int threads)
 	return begin / events;
 }
 
-int main(void)
+static void measure(const char *what, int threads)
 {
 	static void *(*const workers[])(void *) = {
 		[EPOLL] = ep_worker, [KQUEUE] = kq_worker,
 	};
-	int64_t best[SIDES], alone[SIDES];
-	int i, side, round, threads;
+	int64_t best[SIDES] = { INT64_MAX, INT64_MAX };
 	char name[64];
+	int side, round;
+
+	for (round = 0; round < 2 * ROUNDS; round++) {
+		for (side = 0; side < SIDES; side++) {
+			queue = queue_new(side);
+			queue_add_all(side, queue, objects.rd, OBJECTS, ONCE);
+			keep_least(&best[side],
+				   round_of(workers[side], threads));
+			close(queue);
+		}
+	}
+	snprintf(name, sizeof(name), "%s, ns: %d thread%s", what, threads,
+		 threads > 1 ? "s" : "");
+	result(name, OBJECTS, best, 1);
+}
+
+int main(void)
+{
+	int i, threads;
 
 	objects_open(&objects, EVENTFD, OBJECTS);
 	for (i = 0; i < OBJECTS; i++)
 		object_make_ready(&objects, i);
 	for (threads = 1; threads <= THREADS; threads *= 2) {
-		best[EPOLL] = INT64_MAX;
-		best[KQUEUE] = INT64_MAX;
-		alone[EPOLL] = INT64_MAX;
-		for (round = 0; round < 2 * ROUNDS; round++) {
-			for (side = 0; side < SIDES; side++) {
-				queue = queue_new(side);
-				queue_add_all(side, queue, objects.rd, OBJECTS,
-					      ONCE);
-				keep_least(&best[side],
-					   round_of(workers[side], threads));
-				close(queue);
-			}
-			keep_least(&alone[EPOLL], round_of(no_worker, threads));
-		}
-		alone[KQUEUE] = alone[EPOLL];
-		snprintf(name, sizeof(name), "event of one queue, ns: %d thread%s",
-			 threads, threads > 1 ? "s" : "");
-		result(name, OBJECTS, best, 1);
-		snprintf(name, sizeof(name), "its read and write, ns: %d thread%s",
-			 threads, threads > 1 ? "s" : "");
-		result(name, OBJECTS, alone, 1);
+		served = false;
+		measure("event of one queue", threads);
+		served = true;
+		measure("event of one queue, and its read and write", threads);
 	}
 	objects_close(&objects);
 	return 0;
