@@ -17,15 +17,24 @@
  * moved, before rename() returns: the new parent is still locked then, and nobody
  * can have removed the directory from it.  Order: the inodes' locks, the group's.
  *
+ * When an inode without a name loses a dentry, fsnotify destroys all its marks,
+ * though it may be open by another dentry that lost its own name before.  Then
+ * a worker brings them again.
+ *
  * What is done to an inode calls all its marks, whoever does it: so a user cannot
  * add more than so many to one.
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/llist.h>
 #include <linux/magic.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
+#include <linux/workqueue.h>
 
+#include "compat/fdtable.h"
 #include "compat/fsnotify.h"
 #include "compat/inode.h"
 #include "filter.h"
@@ -47,8 +56,12 @@ struct watch_mark;
  * @inode: the inode; it lives while there is a knote, or an event about it
  * @user: I: whose the queue is; compared, not used
  * @kn: the knote, NULL once it is detached (l)
- * @marks: the marks on @inode; the claim's
- * @mask: what they see, together; the claim's
+ * @marking: the claim's owner and the worker that renews marks both change what
+ *	is marked (m); taken outside fsnotify's locks, and @lock
+ * @marks: the marks on @inode (m)
+ * @mask: what they see, together, or will once they are renewed (m)
+ * @lost: whether it is on its way to the worker, that has a reference (l)
+ * @link: in the worker's list
  * @above: the mark on the directory that @inode is in, where it matters: of those
  *	that there may be, the one that counts (l)
  * @size: size when last seen (l)
@@ -62,8 +75,11 @@ struct watch {
 	struct inode		*inode;
 	struct kq_user		*user;
 	struct knote		*kn;
+	struct mutex		marking;	/* m */
 	struct watch_mark	*marks;
 	u32			mask;
+	bool			lost;
+	struct llist_node	link;
 	struct watch_mark	*above;
 	loff_t			size;
 	unsigned int		nlink;
@@ -113,6 +129,11 @@ static struct fsnotify_group *group;
 static struct kmem_cache *watch_cache;
 static struct kmem_cache *mark_cache;
 static atomic_t nmarks = ATOMIC_INIT(0);	/* marks there are */
+
+/* Watches that have lost marks. */
+static LLIST_HEAD(lost_list);
+static void watches_renew(struct work_struct *work);
+static DECLARE_WORK(renew_work, watches_renew);
 
 /*
  * From events to notes.  All with watch->lock held.
@@ -525,12 +546,31 @@ static int watch_event(struct fsnotify_group *grp, u32 mask, const void *data,
 }
 
 /*
- * The inode goes first when its file system is unmounted by force, or where it is
- * above one that has left it unseen, over a network.
+ * A mark is destroyed.  Where there is a knote yet that is hardly our doing: the
+ * inode has lost a dentry behind its last name.  Or it goes itself, being closed,
+ * or unmounted by force; or the mark was one too many.  The worker sees that.
+ *
+ * What is above others goes where one has left it unseen, over a network.
  */
 static void watch_freeing(struct fsnotify_mark *mark,
 			  struct fsnotify_group *grp)
 {
+	struct watch_mark *wm = container_of(mark, struct watch_mark, mark);
+	struct watch *watch = wm->watch;
+	unsigned long flags;
+	bool first = false;
+
+	if (!watch)
+		return;
+	raw_spin_lock_irqsave(&watch->lock, flags);
+	if (watch->kn && !watch->lost) {
+		watch->lost = true;
+		refcount_inc(&watch->refs);
+		first = llist_add(&watch->link, &lost_list);
+	}
+	raw_spin_unlock_irqrestore(&watch->lock, flags);
+	if (first)
+		queue_work(kqueue_wq, &renew_work);
 }
 
 static void watch_free_rcu(struct rcu_head *rcu)
@@ -589,6 +629,7 @@ err_table:
  */
 void vnode_exit(void)
 {
+	flush_work(&renew_work);
 	fsnotify_put_group(group);
 	wait_var_event(&nmarks, !atomic_read(&nmarks));
 	/* Who freed the last may not have returned. */
@@ -618,24 +659,140 @@ static void watch_sample(struct watch *watch, u32 mask)
 	raw_spin_unlock_irqrestore(&watch->lock, flags);
 }
 
-/* See what is in @mask, too. */
-static int watch_more(struct watch *watch, u32 mask)
+/* One more mark, for what is in @mask. */
+static int watch_mark(struct watch *watch, u32 mask)
 {
 	struct watch_mark *wm;
 
-	mask &= ~watch->mask;
-	if (!mask)
-		return 0;
-	/* For an event that comes at once, and for what comes in between. */
-	watch_sample(watch, mask);
-	wm = mark_add(watch, watch->inode, mask, GFP_KERNEL);
+	/* Refused while all that are on the inode are being destroyed. */
+	while ((wm = mark_add(watch, watch->inode, mask, GFP_KERNEL)) ==
+	       ERR_PTR(-ENOENT))
+		schedule_timeout_uninterruptible(1);
 	if (IS_ERR(wm))
 		return PTR_ERR(wm);
-	watch_sample(watch, mask);
 	wm->next = watch->marks;
 	watch->marks = wm;
 	watch->mask |= mask;
 	return 0;
+}
+
+/*
+ * Whether a mark is destroyed and others of its inode may be yet.  Those that
+ * are added until then are refused; on old kernels they are destroyed as well, or
+ * hear nothing.
+ */
+static bool mark_is_going(const struct watch_mark *wm)
+{
+	return !kq_fsnotify_is_off(&wm->mark, wm->inode) &&
+	       !mark_is_on(wm, wm->inode);
+}
+
+/* Of what came while there was no mark, the size alone still shows. */
+static void watch_catch_up(struct watch *watch)
+{
+	loff_t is = i_size_read(watch->inode);
+	unsigned long flags;
+	struct knote *kn;
+	loff_t was;
+
+	raw_spin_lock_irqsave(&watch->lock, flags);
+	kn = watch->kn;
+	was = watch->size;
+	if (kn && kn->kn_filter == EVFILT_READ) {
+		knote_fire(kn, 0);
+	} else if (kn && watch->mask & FS_MODIFY && is != was &&
+		   !S_ISDIR(watch->inode->i_mode)) {
+		watch->size = is;
+		knote_note(kn, is > was ? NOTE_WRITE | NOTE_EXTEND : NOTE_WRITE);
+	}
+	raw_spin_unlock_irqrestore(&watch->lock, flags);
+}
+
+/*
+ * Put one mark in the place of those that were destroyed.  The caller has the
+ * file: an inode that goes itself gets none.
+ */
+static int watch_renew(struct watch *watch)
+{
+	struct watch_mark *wm, **place = &watch->marks;
+	u32 mask = watch->mask;
+	int error;
+
+	while ((wm = *place)) {
+		while (mark_is_going(wm))
+			schedule_timeout_uninterruptible(1);
+		if (kq_fsnotify_is_off(&wm->mark, wm->inode)) {
+			*place = wm->next;
+			mark_remove(wm);
+		} else {
+			mask &= ~wm->mark.mask;
+			place = &wm->next;
+		}
+	}
+	if (!mask)
+		return 0;
+	error = watch_mark(watch, mask);
+	if (error)
+		/* Its user has filled the place.  A change tries again. */
+		watch->mask &= ~mask;
+	else
+		watch_catch_up(watch);
+	return error;
+}
+
+static void watch_renew_lost(struct watch *watch)
+{
+	struct file *file = NULL;
+	unsigned long flags;
+	struct knote *kn;
+
+	mutex_lock(&watch->marking);
+	raw_spin_lock_irqsave(&watch->lock, flags);
+	watch->lost = false;
+	kn = watch->kn;
+	raw_spin_unlock_irqrestore(&watch->lock, flags);
+	/* watch_end() waits for us, and so does who frees the knote. */
+	if (kn)
+		file = kq_get_file_active(&kn->kn_fp);
+	if (file) {
+		watch_renew(watch);
+		fput(file);
+	}
+	mutex_unlock(&watch->marking);
+	watch_put(watch);
+}
+
+static void watches_renew(struct work_struct *work)
+{
+	struct llist_node *list = llist_del_all(&lost_list);
+	struct watch *watch;
+
+	while (list) {
+		watch = llist_entry(list, struct watch, link);
+		/* It may come onto the list again meanwhile. */
+		list = list->next;
+		watch_renew_lost(watch);
+		cond_resched();
+	}
+}
+
+/* See what is in @mask, too. */
+static int watch_more(struct watch *watch, u32 mask)
+{
+	int error;
+
+	mutex_lock(&watch->marking);
+	error = watch_renew(watch);
+	mask &= ~watch->mask;
+	if (!error && mask) {
+		/* For an event that comes at once, and for what comes in between. */
+		watch_sample(watch, mask);
+		error = watch_mark(watch, mask);
+		if (!error)
+			watch_sample(watch, mask);
+	}
+	mutex_unlock(&watch->marking);
+	return error;
 }
 
 static void watch_end(struct watch *watch)
@@ -649,10 +806,13 @@ static void watch_end(struct watch *watch)
 	watch->above = NULL;
 	raw_spin_unlock_irqrestore(&watch->lock, flags);
 	above_put(above);
+	/* Who renews marks has begun before, or sees that there is no knote. */
+	mutex_lock(&watch->marking);
 	for (wm = watch->marks; wm; wm = next) {
 		next = wm->next;
 		mark_remove(wm);
 	}
+	mutex_unlock(&watch->marking);
 	watch_put(watch);
 }
 
@@ -663,6 +823,7 @@ static struct watch *watch_begin(struct knote *kn)
 	if (!watch)
 		return NULL;
 	raw_spin_lock_init(&watch->lock);
+	mutex_init(&watch->marking);
 	refcount_set(&watch->refs, 1);
 	kq_fsnotify_enable(kn->kn_fp);
 	watch->inode = file_inode(kn->kn_fp);

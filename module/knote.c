@@ -530,7 +530,8 @@ static void knote_drop_closed(struct knote *kn)
 
 	if (fops->f_flags & FILTER_DETACH_LATER) {
 		fput(kn->kn_fp);
-		kn->kn_fp = NULL;
+		/* A filter may be looking at it. */
+		WRITE_ONCE(kn->kn_fp, NULL);
 	} else if (fops->f_detach_try &&
 		   (kn->kn_status & KN_DETACHED || fops->f_detach_try(kn))) {
 		fput(kn->kn_fp);

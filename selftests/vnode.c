@@ -793,6 +793,241 @@ TEST_F(place, every_unlink_is_a_delete)
 	EXPECT_EQ(GROW, taken(self->kq));
 }
 
+/*
+ * How the last name of a file goes whose own is gone: its descriptor has the
+ * name that it was opened by, and of no other does it know.
+ */
+static int last_is_unlinked(void)
+{
+	return unlink("elsewhere/new");
+}
+
+static int last_is_covered(void)
+{
+	return rename("dir/other", "elsewhere/new");
+}
+
+/* Somebody who has it open by that name closes it. */
+static int last_is_closed(void)
+{
+	int other = open("elsewhere/new", O_RDONLY);
+
+	return other < 0 || unlink("elsewhere/new") ? -1 : close(other);
+}
+
+/* A file of two names, open by the first, which is gone. */
+static int two_names(void)
+{
+	int fd = open("dir/new", O_CREAT | O_EXCL | O_RDWR, 0600);
+
+	return fd < 0 || link("dir/new", "elsewhere/new") ? -1 : fd;
+}
+
+/* What becomes of a file without a name is told: to VNODE, and to READ. */
+static void goes_on(struct __test_metadata *_metadata, int kq, int read_kq,
+		    int fd)
+{
+	struct kevent ev;
+	char path[32];
+
+	/* a worker brings it back to hearing, and then tells of this */
+	ASSERT_EQ(10, pwrite(fd, text, 10, 0));
+	KQ_EXPECT_EVENT(kq, fd, EVFILT_VNODE, EV_CLEAR, GROW, 0);
+	EXPECT_EQ(1, kq_wait_data(read_kq, 10, &ev));
+	EXPECT_EQ(10, ev.data);
+	ASSERT_EQ(10, pwrite(fd, text, 10, 10));
+	EXPECT_EQ(GROW, taken(kq));
+	EXPECT_EQ(1, kq_wait_data(read_kq, 20, &ev));
+	EXPECT_EQ(20, ev.data);
+	ASSERT_EQ(0, fchmod(fd, 0644));
+	EXPECT_EQ(NOTE_ATTRIB, taken(kq));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ASSERT_EQ(0, close(open(path, O_RDONLY)));
+	EXPECT_EQ(NOTE_OPEN | NOTE_CLOSE, taken(kq));
+	ASSERT_EQ(0, watch(kq, fd, 0, NOTE_WRITE));
+	ASSERT_EQ(10, pwrite(fd, text, 10, 0));
+	EXPECT_EQ(NOTE_WRITE, taken(kq));
+}
+
+/* Its own name goes, then the last, of which its descriptor knows nothing. */
+TEST_F(place, its_last_name_is_another)
+{
+	static int (*const ways[])(void) = {
+		last_is_unlinked, last_is_closed, last_is_covered,
+	};
+	int read_kq = kqueue(), fd;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		fd = two_names();
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, watch(self->kq, fd, EV_CLEAR, ALL_NOTES));
+		ASSERT_EQ(0, kq_add(read_kq, fd, EVFILT_READ, EV_CLEAR));
+		ASSERT_EQ(0, unlink("dir/new"));
+		EXPECT_EQ(NOTE_DELETE, taken(self->kq));
+		ASSERT_EQ(0, ways[i]());
+		EXPECT_EQ(NOTE_DELETE, taken(self->kq) &
+			  ~(NOTE_OPEN | NOTE_CLOSE));
+		goes_on(_metadata, self->kq, read_kq, fd);
+		ASSERT_EQ(0, close(fd));
+	}
+}
+
+/* Its only name is one that it was given later. */
+TEST_F(place, its_only_name_came_later)
+{
+	int read_kq = kqueue(), fd = open("dir", O_TMPFILE | O_RDWR, 0600);
+	char path[32];
+
+	if (fd < 0 && errno == EOPNOTSUPP)
+		SKIP(return, "no file without a name here");
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, watch(self->kq, fd, EV_CLEAR, ALL_NOTES));
+	ASSERT_EQ(0, kq_add(read_kq, fd, EVFILT_READ, EV_CLEAR));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ASSERT_EQ(0, linkat(AT_FDCWD, path, AT_FDCWD, "dir/new",
+			    AT_SYMLINK_FOLLOW));
+	EXPECT_EQ(NOTE_LINK, taken(self->kq));
+	ASSERT_EQ(0, unlink("dir/new"));
+	EXPECT_EQ(NOTE_DELETE, taken(self->kq));
+	goes_on(_metadata, self->kq, read_kq, fd);
+}
+
+/* What is asked for as it goes is told, too. */
+TEST_F(place, changed_as_its_last_name_goes)
+{
+	int i, fd;
+
+	for (i = 0; i < 20; i++) {
+		fd = two_names();
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, watch(self->kq, fd, EV_CLEAR, NOTE_DELETE));
+		ASSERT_EQ(0, unlink("dir/new"));
+		ASSERT_EQ(0, unlink("elsewhere/new"));
+		EXPECT_EQ(NOTE_DELETE, taken(self->kq));
+		ASSERT_EQ(0, watch(self->kq, fd, 0, NOTE_ATTRIB | NOTE_EXTEND));
+		ASSERT_EQ(10, pwrite(fd, text, 10, 0));
+		KQ_EXPECT_EVENT(self->kq, fd, EVFILT_VNODE, EV_CLEAR, GROW, 0);
+		ASSERT_EQ(0, fchmod(fd, 0644));
+		EXPECT_EQ(NOTE_ATTRIB, taken(self->kq));
+		ASSERT_EQ(0, close(fd));
+	}
+}
+
+static void *add_to_all(void *arg)
+{
+	int kq = kqueue(), i, n;
+	const int *fd = arg;
+
+	for (n = 0; n < 3; n++)
+		for (i = 0; i < 64; i++)
+			if (watch(kq, fd[i], EV_CLEAR, 1 << n))
+				return arg;
+	close(kq);
+	return NULL;
+}
+
+/* Many watch it: all of them hear again, and who comes meanwhile may. */
+TEST_F(place, many_watch_as_its_last_name_goes)
+{
+	int i, n, fd[64], heard;
+	struct kevent ev[64];
+	pthread_t thread;
+	void *failed;
+
+	for (n = 0; n < 5; n++) {
+		fd[0] = two_names();
+		ASSERT_LE(0, fd[0]);
+		for (i = 1; i < 64; i++)
+			fd[i] = dup(fd[0]);
+		for (i = 0; i < 64; i++)
+			ASSERT_EQ(0, watch(self->kq, fd[i], EV_CLEAR,
+					   NOTE_EXTEND));
+		ASSERT_EQ(0, unlink("dir/new"));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, add_to_all, fd));
+		ASSERT_EQ(0, unlink("elsewhere/new"));
+		ASSERT_EQ(10, pwrite(fd[0], text, 10, 0));
+		for (heard = 0; heard < 64; heard += i) {
+			i = kq_wait(self->kq, ev, 64);
+			ASSERT_LT(0, i);
+		}
+		EXPECT_EQ(64, heard);
+		ASSERT_EQ(0, pthread_join(thread, &failed));
+		EXPECT_EQ(NULL, failed);
+		for (i = 0; i < 64; i++)
+			close(fd[i]);
+	}
+}
+
+/* In one of five ways a watch ends, or not at all, as the last name goes. */
+static void *last_names_go(void *arg)
+{
+	int kq = kqueue(), other, fd, i;
+	char first[32], last[32];
+	struct kevent ev;
+
+	snprintf(first, sizeof(first), "dir/%d", (int)(long)arg);
+	snprintf(last, sizeof(last), "elsewhere/%d", (int)(long)arg);
+	for (i = 0; i < 300; i++) {
+		fd = open(first, O_CREAT | O_EXCL | O_RDWR, 0600);
+		if (fd < 0 || link(first, last))
+			return arg;
+		other = open(last, O_RDWR);
+		if (other < 0 || watch(kq, fd, EV_CLEAR, NOTE_EXTEND) ||
+		    kq_add(kq, fd, EVFILT_READ, EV_CLEAR) ||
+		    watch(kq, other, EV_CLEAR, NOTE_WRITE) || unlink(first))
+			return arg;
+		if (i % 2)
+			close(other);
+		if (unlink(last))
+			return arg;
+		if (!(i % 2))
+			close(other);
+		switch (i % 5) {
+		case 0:
+			if (kq_change(kq, fd, EVFILT_VNODE, EV_DELETE, 0, 0,
+				      NULL))
+				return arg;
+			break;
+		case 1:
+			close(kq);
+			kq = kqueue();
+			break;
+		case 2:
+			if (watch(kq, fd, 0, ALL_NOTES))
+				return arg;
+			break;
+		case 3:
+			if (pwrite(fd, text, 10, 0) != 10)
+				return arg;
+			do {
+				if (kq_wait(kq, &ev, 1) != 1)
+					return arg;
+			} while (ev.filter != EVFILT_VNODE);
+			break;
+		}
+		close(fd);
+	}
+	close(kq);
+	return NULL;
+}
+
+/* It ends while it is being brought back: nothing is left, nobody is deaf. */
+TEST_F_TIMEOUT(place, closed_as_its_last_name_goes, 120)
+{
+	pthread_t thread[4];
+	void *failed;
+	long i;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, last_names_go,
+					    (void *)(i + 1)));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, pthread_join(thread[i], &failed));
+		EXPECT_EQ(NULL, failed);
+	}
+}
+
 /* rmdir: DELETE, wherever the directory was moved before. */
 TEST_F(place, rmdir_of_a_moved_directory)
 {

@@ -48,6 +48,26 @@ static inline struct file *kq_fget_task(struct task_struct *task,
 	return file;
 }
 
+/*
+ * A reference on a file whose owner may be clearing the place where it stands;
+ * NULL when that, or the file's end, comes first.
+ */
+static inline struct file *kq_get_file_active(struct file **place)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	return get_file_active(place);
+#else
+	struct file *file;
+
+	rcu_read_lock();
+	file = READ_ONCE(*place);
+	if (file && !get_file_rcu(file))
+		file = NULL;
+	rcu_read_unlock();
+	return file;
+#endif
+}
+
 /* As struct fd says of itself, whose fields have changed their names. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define kq_fd_file(fd_)		fd_file(fd_)

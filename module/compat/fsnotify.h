@@ -28,6 +28,18 @@ static inline int kq_fsnotify_add_mark(struct fsnotify_mark *mark,
 }
 
 /*
+ * Whether the inode has let go of a mark, to which the caller has a reference.
+ * All marks of an inode hang on it together, and so do they when it is rid of
+ * them: until then one that is added goes with them.
+ */
+static inline bool kq_fsnotify_is_off(const struct fsnotify_mark *mark,
+				      const struct inode *inode)
+{
+	return READ_ONCE(mark->connector) !=
+	       rcu_access_pointer(inode->i_fsnotify_marks);
+}
+
+/*
  * From 6.14 on a file that is in no directory, as memfd_create() makes them, is
  * made with its events off.  A file of fanotify's that is so, too, stays so.
  */
