@@ -21,7 +21,8 @@
  *
  * One raw lock at a time; the mutex keeps walks apart, which share the marks in
  * the queues.  It is a leaf: epoll may hold its own mutex around our poll.  Since
- * all users wait for the same, none has more than so many watches.
+ * all users wait for the same, none has more than so many watches, nor sockets to be
+ * connected yet, which a walk looks at, too.
  */
 #include <linux/mutex.h>
 #include <linux/poll.h>
