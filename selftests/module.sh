@@ -139,8 +139,9 @@ event_is_waited_for()
 	waits=$?
 	end_holder
 	ended=$?
-	wait $unloading && [ $ended -ne 4 ] || return $((ended == 4 ? 4 : 1))
-	[ $ended -eq 0 ] && [ "$answer" = ready ] && [ $waits -eq 0 ] && ! loaded
+	wait $unloading && ! loaded || return
+	[ $ended -eq 0 ] || return $ended
+	[ "$answer" = ready ] && [ $waits -eq 0 ]
 }
 
 rounds=$((100 / ${KQ_SLOW:-1}))

@@ -140,10 +140,11 @@ static int permit(void)
 	    mount("kqueue", "/mnt", "tmpfs", 0, NULL))
 		return failed("mount");
 	file = open("/mnt/file", O_CREAT | O_RDWR, 0600);
-	kq = kqueue();
-	if (kq_change(kq, file, EVFILT_VNODE, EV_ADD, NOTE_OPEN, 0, NULL) ||
-	    fanotify_mark(listener, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_PERM,
+	if (fanotify_mark(listener, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_PERM,
 			  AT_FDCWD, "/mnt"))
+		return errno == EINVAL ? 4 : failed("fanotify_mark");
+	kq = kqueue();
+	if (kq_change(kq, file, EVFILT_VNODE, EV_ADD, NOTE_OPEN, 0, NULL))
 		return failed("watch");
 	pid = fork();
 	if (!pid)
