@@ -200,7 +200,8 @@ s64 amount_pipe(struct pipe_inode_info *pipe)
 	spin_lock_irq(&pipe->rd_wait.lock);
 	/*
 	 * Readers and writers move these with only their mutex held: tail is read
-	 * first, never to be ahead of head.  What was read since has no length.
+	 * first, never to be ahead of head.  What was read since has no length, or is
+	 * counted once more.
 	 */
 	tail = smp_load_acquire(&pipe->tail);
 	used = (typeof(pipe->head))(READ_ONCE(pipe->head) - tail);

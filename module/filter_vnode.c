@@ -629,10 +629,10 @@ err_table:
  */
 void vnode_exit(void)
 {
-	flush_work(&renew_work);
 	fsnotify_put_group(group);
 	wait_var_event(&nmarks, !atomic_read(&nmarks));
-	/* Who freed the last may not have returned. */
+	/* Nobody comes to the worker any more; who freed the last may not have returned. */
+	flush_work(&renew_work);
 	fsnotify_wait_marks_destroyed();
 	rcu_barrier();
 	kmem_cache_destroy(mark_cache);

@@ -34,17 +34,6 @@ static bool may_trace(const struct cred *cred, const struct user_namespace *ns)
 	return cap_raised(cred->cap_effective, CAP_SYS_PTRACE);
 }
 
-/* process_access(), for others than the current process.  Under RCU. */
-static bool may_look(const struct cred *cred, struct task_struct *task,
-		     struct mm_struct *mm)
-{
-	const struct cred *target = __task_cred(task);
-
-	return (same_ids(cred, target) || may_trace(cred, target->user_ns)) &&
-	       (kq_dumpable(task, mm) ||
-		may_trace(cred, kq_dump_namespace(task, mm)));
-}
-
 /**
  * process_exited - whether all threads of a process have ended
  * @pid: the process
@@ -60,6 +49,7 @@ static bool may_look(const struct cred *cred, struct task_struct *task,
  */
 bool process_exited(struct pid *pid, const struct cred *cred, int *status)
 {
+	const struct cred *target;
 	struct task_struct *task;
 	bool exited;
 
@@ -69,8 +59,12 @@ bool process_exited(struct pid *pid, const struct cred *cred, int *status)
 	if (exited)
 		*status = task->signal->flags & SIGNAL_GROUP_EXIT ?
 			  task->signal->group_exit_code : task->exit_code;
-	if (exited && cred && !may_look(cred, task, NULL))
-		*status = 0;
+	if (exited && cred) {
+		target = __task_cred(task);
+		if (!(same_ids(cred, target) && kq_dumpable(task, NULL)) &&
+		    !may_trace(cred, target->user_ns))
+			*status = 0;
+	}
 	rcu_read_unlock();
 	return exited;
 }
@@ -118,10 +112,14 @@ int process_access(struct task_struct *task)
  */
 bool process_access_kept(const struct cred *cred)
 {
+	const struct cred *now = current_cred();
+	struct mm_struct *mm = current->mm;
 	bool kept;
 
 	rcu_read_lock();
-	kept = may_look(cred, current, current->mm);
+	kept = (same_ids(cred, now) || may_trace(cred, now->user_ns)) &&
+	       (kq_dumpable(current, mm) ||
+		may_trace(cred, kq_dump_namespace(current, mm)));
 	rcu_read_unlock();
 	return kept;
 }

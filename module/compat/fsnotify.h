@@ -4,6 +4,7 @@
 #define _KQUEUE_COMPAT_FSNOTIFY_H
 
 #include <linux/fsnotify_backend.h>
+#include <linux/sched/mm.h>
 
 static inline struct fsnotify_group *
 kq_fsnotify_alloc_group(const struct fsnotify_ops *ops)
@@ -17,14 +18,23 @@ kq_fsnotify_alloc_group(const struct fsnotify_ops *ops)
 #endif
 }
 
+/*
+ * It allocates with the group's mutex held, which inodes take that memory is
+ * reclaimed from: up to 6.8 fsnotify does not see to that itself.
+ */
 static inline int kq_fsnotify_add_mark(struct fsnotify_mark *mark,
 				       struct inode *inode)
 {
+	unsigned int flags = memalloc_nofs_save();
+	int error;
+
 #ifdef FSNOTIFY_GROUP_DUPS
-	return fsnotify_add_inode_mark(mark, inode, 0);
+	error = fsnotify_add_inode_mark(mark, inode, 0);
 #else
-	return fsnotify_add_inode_mark(mark, inode, 1);
+	error = fsnotify_add_inode_mark(mark, inode, 1);
 #endif
+	memalloc_nofs_restore(flags);
+	return error;
 }
 
 /*
