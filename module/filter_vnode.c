@@ -51,17 +51,17 @@ struct watch_mark;
 
 /**
  * struct watch - what a knote knows of an inode
- * @lock: guards what is marked (l); taken outside a queue's lock
+ * @lock: guards what happened (l); taken outside a queue's lock
+ * @marking: guards what is marked (m), which the claim's owner changes, and the
+ *	worker that renews marks; taken outside fsnotify's locks, and @lock
  * @refs: one for the knote, one for each mark, until it is freed
  * @inode: the inode; it lives while there is a knote, or an event about it
  * @user: I: whose the queue is; compared, not used
  * @kn: the knote, NULL once it is detached (l)
- * @marking: the claim's owner and the worker that renews marks both change what
- *	is marked (m); taken outside fsnotify's locks, and @lock
  * @marks: the marks on @inode (m)
  * @mask: what they see, together, or will once they are renewed (m)
- * @lost: whether it is on its way to the worker, that has a reference (l)
- * @link: in the worker's list
+ * @lost: whether it is on its way to the worker, which has a reference then (l)
+ * @link: in the worker's list, while it is @lost
  * @above: the mark on the directory that @inode is in, where it matters: of those
  *	that there may be, the one that counts (l)
  * @size: size when last seen (l)
@@ -71,11 +71,11 @@ struct watch_mark;
  */
 struct watch {
 	raw_spinlock_t		lock;
+	struct mutex		marking;	/* m */
 	refcount_t		refs;
 	struct inode		*inode;
 	struct kq_user		*user;
 	struct knote		*kn;
-	struct mutex		marking;	/* m */
 	struct watch_mark	*marks;
 	u32			mask;
 	bool			lost;
@@ -677,14 +677,24 @@ static int watch_mark(struct watch *watch, u32 mask)
 }
 
 /*
+ * Whether the inode has let go of a mark, to which the caller has a reference.
+ * All marks of an inode hang on it together, and so do they when it is rid of
+ * them: until then one that is added goes with them.
+ */
+static bool mark_is_off(const struct watch_mark *wm)
+{
+	return READ_ONCE(wm->mark.connector) !=
+	       rcu_access_pointer(wm->inode->i_fsnotify_marks);
+}
+
+/*
  * Whether a mark is destroyed and others of its inode may be yet.  Those that
  * are added until then are refused; on old kernels they are destroyed as well, or
  * hear nothing.
  */
 static bool mark_is_going(const struct watch_mark *wm)
 {
-	return !kq_fsnotify_is_off(&wm->mark, wm->inode) &&
-	       !mark_is_on(wm, wm->inode);
+	return !mark_is_off(wm) && !mark_is_on(wm, wm->inode);
 }
 
 /* Of what came while there was no mark, the size alone still shows. */
@@ -721,7 +731,7 @@ static int watch_renew(struct watch *watch)
 	while ((wm = *place)) {
 		while (mark_is_going(wm))
 			schedule_timeout_uninterruptible(1);
-		if (kq_fsnotify_is_off(&wm->mark, wm->inode)) {
+		if (mark_is_off(wm)) {
 			*place = wm->next;
 			mark_remove(wm);
 		} else {

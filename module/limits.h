@@ -17,8 +17,8 @@
  * @nested: how many watches on queues among them
  * @connecting: how many sockets to be connected yet among them
  * @mounts: how many watches on mounts among them
- * @stock_fills: the number when it last took of the stock of PROC (its lock)
- * @stock_taken: how many since then (its lock)
+ * @stock_fills: what PROC's was when it last took of the stock (its lock)
+ * @stock_taken: how many it took since (its lock)
  */
 struct kq_user {
 	struct hlist_node	link;

@@ -508,8 +508,8 @@ static void *make_queues(void *stop)
 	return NULL;
 }
 
-/* So may one that is called for a fault, whatever the program was at. */
-TEST(a_handler_forks_meanwhile_that_cannot_be_blocked)
+/* So may one for a fault that somebody sends, which comes at any time. */
+TEST(a_handler_of_a_fault_forks)
 {
 	pthread_t thread;
 	int i, stop = 0;

@@ -19,8 +19,8 @@ kq_fsnotify_alloc_group(const struct fsnotify_ops *ops)
 }
 
 /*
- * It allocates with the group's mutex held, which inodes take that memory is
- * reclaimed from: up to 6.8 fsnotify does not see to that itself.
+ * It allocates with the group's mutex held, which an inode with marks takes when
+ * it is reclaimed for memory.
  */
 static inline int kq_fsnotify_add_mark(struct fsnotify_mark *mark,
 				       struct inode *inode)
@@ -35,18 +35,6 @@ static inline int kq_fsnotify_add_mark(struct fsnotify_mark *mark,
 #endif
 	memalloc_nofs_restore(flags);
 	return error;
-}
-
-/*
- * Whether the inode has let go of a mark, to which the caller has a reference.
- * All marks of an inode hang on it together, and so do they when it is rid of
- * them: until then one that is added goes with them.
- */
-static inline bool kq_fsnotify_is_off(const struct fsnotify_mark *mark,
-				      const struct inode *inode)
-{
-	return READ_ONCE(mark->connector) !=
-	       rcu_access_pointer(inode->i_fsnotify_marks);
 }
 
 /*
