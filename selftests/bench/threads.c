@@ -150,7 +150,7 @@ int main(int argc, char **argv)
 		for (side = 0; side < SIDES; side++)
 			best[i][side] = INT64_MAX;
 	/* In turn: a machine that is busy for a while is so for all of them. */
-	for (round = 0; round < 20 * ROUNDS; round++)
+	for (round = 0; round < 8 * ROUNDS; round++)
 		for (i = 0; i < COUNTS; i++)
 			measure(threads[i], best[i]);
 	for (i = 0; i < COUNTS; i++) {
