@@ -29,8 +29,8 @@
 # make style     what the tools say about the sources
 # make clean
 #
-# demo, check, fuzz, stress, bench, ports and shell take KERNEL=, a name from vm/fetch:
-# 5.10, 6.1, 6.12-rt, ...
+# What runs in a guest, and arm64, takes KERNEL=, a name from selftests/vm/fetch: 5.10,
+# 6.1, 6.12-rt, ...; check and stress take RUN=, options of selftests/vm/run.
 # What is built is in build/, kernels for the guests in $KQ_CACHE.
 
 RELEASE	:= $(shell uname -r)

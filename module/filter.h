@@ -46,7 +46,8 @@ static inline bool slot_built_in(const struct slot *slot)
  * filter_get - the operations of a filter, which stays until filter_put()
  * @filter: EVFILT_*
  *
- * Context: any but NMI and hard interrupts.
+ * Context: any but NMI; for a slot that a module filled, process or soft
+ * interrupt, interrupts on.
  * Return: the operations, NULL where the slot is empty, or an ERR_PTR(-EINVAL)
  * where there is no such filter.
  */
@@ -63,7 +64,8 @@ static inline const struct filterops *filter_get(s16 filter)
  * filter_hold - once more what filter_get() does, for who has done it
  * @filter: EVFILT_*
  *
- * Context: any but NMI and hard interrupts.
+ * Context: any but NMI; for a slot that a module filled, process or soft
+ * interrupt, interrupts on.
  */
 static inline void filter_hold(s16 filter)
 {
@@ -77,7 +79,8 @@ static inline void filter_hold(s16 filter)
  * filter_put - let go of a filter
  * @filter: EVFILT_*, for which filter_get() returned operations
  *
- * Context: any but NMI and hard interrupts.
+ * Context: any but NMI; for a slot that a module filled, process or soft
+ * interrupt, interrupts on.
  */
 static inline void filter_put(s16 filter)
 {

@@ -85,12 +85,16 @@ do {									\
 
 /*
  * kqueue() makes a queue and returns a descriptor for it, or -1 with errno
- * ENOENT or ENXIO (the kqueue module is not loaded), EMFILE, ENFILE or ENOMEM.
+ * ENOENT or ENXIO (the kqueue module is not loaded), EACCES (the device is not for
+ * the caller), EMFILE, ENFILE or ENOMEM.
  * The descriptor is made close-on-exec, and a forked child does not have it.
  */
 int	kqueue(void);
 
-/* The same with O_CLOEXEC and O_NONBLOCK, neither of which changes anything. */
+/*
+ * The same with O_CLOEXEC and O_NONBLOCK, neither of which changes anything; EINVAL
+ * for other flags.
+ */
 int	kqueue1(int flags);
 
 /* The same with KQUEUE_*.  EOPNOTSUPP for KQUEUE_CPONFORK, EINVAL for others. */
@@ -99,7 +103,10 @@ int	kqueuex(unsigned int flags);
 /*
  * Apply the nchanges entries of changelist in order, then wait for up to
  * nevents events, at most timeout long (for ever if it is NULL).  Returns the
- * number of entries stored in eventlist, 0 when the time is up, or -1.
+ * number of entries stored in eventlist, 0 when the time is up, or -1 with errno
+ * EBADF (kq is not a queue of this process), EINVAL (nchanges, nevents or timeout
+ * is out of range), EFAULT, EINTR (a signal was handled), or what a change failed
+ * with where eventlist has no room to say so; see kqueue(2).
  */
 int	kevent(int kq, const struct kevent *changelist, int nchanges,
 	       struct kevent *eventlist, int nevents,

@@ -37,7 +37,7 @@ enum event_touch {
 
 /* Properties of a filter, in ->f_flags. */
 #define FILTER_NOBLOCK		0x1	/* ->f_sample never sleeps for long */
-#define FILTER_DETACH_LATER	0x2	/* ->f_detach sleeps, without kn_fp */
+#define FILTER_DETACH_LATER	0x2	/* ->f_detach is left to a worker, without kn_fp */
 #define FILTER_ATOMIC		0x4	/* nothing of it ever sleeps */
 
 /**
@@ -52,29 +52,29 @@ enum event_touch {
  *	or a negative errno and leaves nothing behind.
  * @f_detach: stop watching, unless KN_DETACHED is set by then: when it returns,
  *	no event of the knote is on its way.  The knote is claimed and gone from
- *	its queue, no lock is held.  May sleep, but where it stands in for a
- *	missing @f_detach_try of a built-in filter.
+ *	its queue, no lock is held.  May sleep.
  * @f_event: whether the knote has something to report, from what it has
  *	collected; updates kn_fflags and kn_data.  Called with the lock of the
  *	knote's list, where it is on one, and the queue's held: takes no lock,
  *	never sleeps.  @hint is that of KNOTE_LOCKED() or KNOTE_UNLOCKED(), or
- *	0 when the knote is changed or about to be delivered.  With EV_DROP set
- *	in kn_flags the knote is removed unseen.
- * @f_touch: for filters that keep fflags and data in their own way; not called
- *	where f_isfd is set.  EVENT_REGISTER: the change @kev was made to the
- *	knote, which is claimed, its list's lock held, no other; may sleep where
- *	that lock allows it; returns 0, or a negative errno and has changed
- *	nothing.  EVENT_PROCESS: fills @kev, with the same locks as @f_event.
+ *	0 when the knote was added or changed, or is about to be delivered.  With
+ *	EV_DROP set in kn_flags the knote is removed unseen.
+ * @f_touch: optional, for filters that keep fflags and data in their own way;
+ *	not called where f_isfd is set.  EVENT_REGISTER: @kev changes the knote,
+ *	whose kn_sfflags and kn_sdata the filter sets to what it takes of it; the
+ *	knote is claimed, its list's lock held, no other; may sleep where that
+ *	lock allows it; returns 0, or a negative errno and has changed nothing.
+ *	EVENT_PROCESS: fills @kev, with the same locks as @f_event.
  * @f_detach_try: optional, built-in filters on descriptors: @f_detach where it
  *	must not wait for a lock.  Returns whether it is done; when not,
  *	@f_detach follows from a worker, as it does without @f_detach_try.
- * @f_sample: optional, for filters that ask their object instead of collecting,
- *	and whose knotes are on no knlist: store data and fflags in @ev, set
- *	EV_EOF in its flags, and return whether there is something to report, or
- *	-EFAULT when @slot, the place of the event in the program's eventlist,
- *	had to be written and is not there.  @slot is NULL when the amount does
- *	not matter.  The knote is claimed, no lock is held; may sleep unless
- *	FILTER_NOBLOCK is set.
+ * @f_sample: optional, built-in filters that ask their object instead of
+ *	collecting, and whose knotes are on no knlist: store data and fflags in
+ *	@ev, set EV_EOF in its flags, and return whether there is something to
+ *	report, or -EFAULT when @slot, the place of the event in the program's
+ *	eventlist, had to be written and is not there.  @slot is NULL when the
+ *	amount does not matter.  The knote is claimed, no lock is held; may sleep
+ *	unless FILTER_NOBLOCK is set.
  * @f_undo: optional: the event @kev was not delivered after all, and is pending
  *	again; queue's lock held.  By default what EV_CLEAR took is given back.
  * @f_same: optional, where an ident may come to name another object: whether it
@@ -160,7 +160,7 @@ struct knote_wait {
 struct knote {
 	struct kq_event		kn_kevent;	/* q; ident and filter I */
 	struct kqueue		*kn_kq;		/* I */
-	struct file		*kn_fp;		/* I */
+	struct file		*kn_fp;		/* I; see FILTER_DETACH_LATER */
 	const struct filterops	*kn_fop;	/* c */
 	struct hlist_node	kn_hash;	/* q and the table's lock */
 	struct list_head	kn_link;	/* q: all knotes of the queue */
@@ -231,13 +231,17 @@ int kqueue_del_filteropts(int filt);
  *
  * The calling module cannot be removed while a knote of the filter lives.
  *
- * Context: any but NMI and hard interrupts.
+ * Context: process or soft interrupt, interrupts on; takes a spinlock.
  * Return: 0; -EINVAL for @filt 0 or out of range, or operations that lack one
  * of the three; -EEXIST where the slot is taken.
  */
 #define kqueue_add_filteropts(filt, filtops) \
 	__kqueue_add_filteropts(filt, filtops, THIS_MODULE)
 
+/*
+ * What these do, and where they may be called, is said where they are defined, in
+ * register.c and knlist.c, and in kqueue(9).
+ */
 int kqfd_register(int fd, struct kq_event *kev, struct task_struct *td,
 		  int waitok);
 void knote_fdclose(struct task_struct *td, int fd);
@@ -296,7 +300,7 @@ void knote(struct knlist *knl, long hint, int islocked);
 
 /**
  * KNOTE_UNLOCKED - KNOTE_LOCKED() for callers without the lock
- * @knl: the list
+ * @knl: the list, NULL for none
  * @hint: what ->f_event is told
  *
  * Context: where the list's lock can be taken: with knlist_init_mtx() and the
