@@ -35,10 +35,15 @@ static enum kq_object socket_object(const struct sock *sk)
 			return OBJECT_TCP;
 		if (sk->sk_type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP)
 			return OBJECT_UDP;
+		if (sk->sk_type == SOCK_DGRAM || sk->sk_type == SOCK_RAW)
+			return OBJECT_DGRAM;
 		break;
 	case AF_UNIX:
 		return sk->sk_type == SOCK_DGRAM ? OBJECT_UNIX_DGRAM :
 						   OBJECT_UNIX;
+	case AF_NETLINK:
+	case AF_PACKET:
+		return OBJECT_DGRAM;
 	}
 	return OBJECT_SOCKET;
 }
@@ -155,6 +160,10 @@ s64 amount_tcp(struct sock *sk)
 	return bytes > 0 ? bytes - sock_flag(sk, SOCK_DONE) : 0;
 }
 
+/*
+ * Of a queue that changes with its own lock held.  Those of MPTCP, SCTP, TIPC and
+ * others change under the socket's.
+ */
 static s64 queue_bytes(struct sk_buff_head *queue)
 {
 	struct sk_buff *skb;
@@ -257,6 +266,7 @@ int amount_of_object(struct file *file, enum kq_object object,
 		*amount = udp_bytes(sk);
 		return 0;
 	case OBJECT_UNIX_DGRAM:
+	case OBJECT_DGRAM:
 		*amount = queue_bytes(&sk->sk_receive_queue);
 		return 0;
 	case OBJECT_PIPE:
@@ -264,10 +274,6 @@ int amount_of_object(struct file *file, enum kq_object object,
 		return 0;
 	case OBJECT_UNIX:
 		*amount = amount_unix(sk);
-		return 0;
-	case OBJECT_SOCKET:
-		/* A family with queues of its own is ready or not. */
-		*amount = queue_bytes(&sk->sk_receive_queue) ?: 1;
 		return 0;
 	case OBJECT_FIONREAD:
 		return ask_file(file, slot, amount);
@@ -277,6 +283,17 @@ int amount_of_object(struct file *file, enum kq_object object,
 	default:
 		return 0;
 	}
+}
+
+/*
+ * What was sent and is not freed yet.  A buffer that is being freed tells so while
+ * one byte of it still counts, and nobody when that has gone.
+ */
+static int sock_unsent(struct sock *sk)
+{
+	int unsent = sk_wmem_alloc_get(sk);
+
+	return unsent < (int)SKB_TRUESIZE(0) ? 0 : unsent;
 }
 
 static s64 pipe_room(struct pipe_inode_info *pipe)
@@ -304,9 +321,10 @@ s64 amount_to_write(struct file *file, enum kq_object object)
 	case OBJECT_UDP:
 	case OBJECT_UNIX:
 	case OBJECT_UNIX_DGRAM:
+	case OBJECT_DGRAM:
 	case OBJECT_SOCKET:
 		sk = amount_sock(file);
-		return max(READ_ONCE(sk->sk_sndbuf) - sk_wmem_alloc_get(sk), 0);
+		return max(READ_ONCE(sk->sk_sndbuf) - sock_unsent(sk), 0);
 	case OBJECT_PIPE:
 		return pipe_room(file->private_data);
 	case OBJECT_INODE:
@@ -332,5 +350,5 @@ s64 amount_unsent(struct file *file, enum kq_object object)
 	if (object == OBJECT_TCP)
 		return READ_ONCE(tcp_sk(sk)->write_seq) -
 		       READ_ONCE(tcp_sk(sk)->snd_una);
-	return sk_wmem_alloc_get(sk);
+	return sock_unsent(sk);
 }

@@ -17,7 +17,8 @@ enum kq_object {
 	OBJECT_UDP,
 	OBJECT_UNIX,		/* stream, seqpacket */
 	OBJECT_UNIX_DGRAM,
-	OBJECT_SOCKET,		/* of any other family */
+	OBJECT_DGRAM,		/* of others that queue datagrams as these do */
+	OBJECT_SOCKET,		/* any other: 1 when it is ready */
 	OBJECT_PIPE,
 	OBJECT_FIONREAD,	/* tty, inotify: the file's own FIONREAD */
 	OBJECT_INODE,		/* directory, plain file: always ready */

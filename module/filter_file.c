@@ -554,8 +554,11 @@ static int file_attach(struct knote *kn)
 	kn->kn_events = filter_events(kn);
 	kn->kn_fop = object_filtops(kn);
 	init_poll_funcptr(&at.pt, file_queue);
-	/* A pipe that is not empty tells of more only to those who say this. */
-	at.pt._key = kn->kn_events | (kn->kn_flags & EV_CLEAR ? EPOLLET : 0);
+	/*
+	 * A pipe that is not empty tells of more only to those who say this.  So does
+	 * who looks at one between the two steps of a read, when it seems empty.
+	 */
+	at.pt._key = kn->kn_events | EPOLLET;
 	mask = vfs_poll(kn->kn_fp, &at.pt);
 	if (!at.error && kn->kn_filter == EVFILT_WRITE && object == OBJECT_PIPE)
 		pipe_attach_write(&at, mask);

@@ -6,9 +6,9 @@
  * mounts changes, and does not say how.  So the wake-ups are counted, and when
  * the event is taken the table is read and compared with the one read before.
  *
- * The table is in the order in which things were mounted, so what is left of
- * the old one stands in front, in the same order, and what is new behind it.
- * A number is given to another mount as soon as it is free: one that was
+ * The table is in the order in which things were mounted or, since 6.8, made to be
+ * mounted: what is left of the old one is in the same order, and what is new behind
+ * it or, then, anywhere.  A number is given to another mount as soon as it is free: one that was
  * unmounted and mounted again may look as if nothing had happened, and so does
  * one that came and went.  Both take two wake-ups.  Where two wake-ups are more
  * than the differences explain, both notes are reported: after two remounts a
@@ -19,6 +19,7 @@
  * the file is opened anew, and what that shows says nothing of what changed:
  * both notes again.  That also lets go of the old root.
  */
+#include <linux/bsearch.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
@@ -27,6 +28,7 @@
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 
 #include "filter.h"
 #include "knote.h"
@@ -209,19 +211,41 @@ static int read_table(struct knote *kn, struct mount_table *table,
 	return error;
 }
 
+/* Two places in a table, by what is there. */
+static int compare_mounts(const void *one, const void *other)
+{
+	u64 a = **(u64 *const *)one, b = **(u64 *const *)other;
+
+	return a < b ? -1 : a > b;
+}
+
 /* What made one table of the other, in that many wake-ups. */
 static u32 compare_tables(const struct mount_table *old,
 			  const struct mount_table *new, unsigned int wakeups)
 {
-	unsigned int i, j = 0, gone = 0, added;
+	unsigned int i, at, j = 0, gone = 0, added = 0;
+	u64 *mount, **found, **sorted;
 
+	sorted = kvmalloc_array(new->n, sizeof(*sorted), GFP_KERNEL_ACCOUNT);
+	if (!sorted)
+		return VQ_MOUNT | VQ_UNMOUNT;
+	for (i = 0; i < new->n; i++)
+		sorted[i] = &new->mount[i];
+	sort(sorted, new->n, sizeof(*sorted), compare_mounts, NULL);
 	for (i = 0; i < old->n; i++) {
-		if (j < new->n && old->mount[i] == new->mount[j])
-			j++;
-		else
+		mount = &old->mount[i];
+		found = bsearch(&mount, sorted, new->n, sizeof(*sorted),
+				compare_mounts);
+		at = found ? *found - new->mount : 0;
+		if (found && at >= j) {
+			added += at - j;
+			j = at + 1;
+		} else {
 			gone++;
+		}
 	}
-	added = new->n - j;
+	added += new->n - j;
+	kvfree(sorted);
 	if (wakeups >= gone + added + 2)
 		return VQ_MOUNT | VQ_UNMOUNT;
 	return (added ? VQ_MOUNT : 0) | (gone ? VQ_UNMOUNT : 0);
@@ -378,7 +402,7 @@ static u32 mounts_notes(struct knote *kn)
 	unsigned int seen;
 	u32 notes;
 
-	/* Without memory nothing is known: the next time compares. */
+	/* Without memory nothing is known, here and there: the next time compares. */
 	if (read_table(kn, &new, &seen)) {
 		kvfree(new.mount);
 		return VQ_MOUNT | VQ_UNMOUNT;

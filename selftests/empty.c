@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* EVFILT_EMPTY: all written data has left the send queue. */
+/* EVFILT_EMPTY: all written data has left the send queue.  Needs root. */
+#define _GNU_SOURCE
 #include "kselftest_harness.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
@@ -104,6 +106,48 @@ TEST(tcp_tells_when_the_last_byte_has_left)
 	EXPECT_EQ(0, ev.flags);
 	EXPECT_EQ(0, ev.data);
 	EXPECT_GE(0, read(sv[0], buf, sizeof(buf)));
+}
+
+/* Alone on a processor, with this thread: ahead of it if it is to be. */
+static int run_on_one(bool ahead)
+{
+	struct sched_param prio = { .sched_priority = ahead };
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	return sched_setaffinity(0, sizeof(one), &one) ||
+	       sched_setscheduler(0, ahead ? SCHED_FIFO : SCHED_OTHER, &prio);
+}
+
+/*
+ * A thread that comes ahead of the reader finds it empty while what was read is
+ * being freed: nobody tells it once more.
+ */
+TEST(told_while_what_was_read_is_freed)
+{
+	static int (*const opens[])(int fd[2]) = {
+		kq_unix_stream, kq_unix_seqpacket, kq_unix_dgram,
+	};
+	struct timespec patience = { .tv_sec = KQ_PATIENCE };
+	struct kq_waiter w = { .timeout = &patience };
+	char buf[2048];
+	int sv[2];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(opens); i++) {
+		ASSERT_EQ(0, opens[i](sv));
+		ASSERT_EQ(1024, write(sv[1], block, 1024));
+		w.kq = kqueue();
+		ASSERT_EQ(0, kq_add(w.kq, sv[1], EVFILT_EMPTY, 0));
+		ASSERT_EQ(0, kq_pending(w.kq));
+		/* The thread inherits it. */
+		ASSERT_EQ(0, run_on_one(true));
+		ASSERT_EQ(0, kq_waiter_start(&w));
+		ASSERT_EQ(0, run_on_one(false));
+		ASSERT_EQ(1024, read(sv[0], buf, sizeof(buf)));
+		EXPECT_EQ(1, kq_waiter_end(&w));
+	}
 }
 
 /* a listener is empty */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "kselftest_harness.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -162,6 +163,27 @@ TEST_F(fs, remount_and_move)
 	EXPECT_EQ(0, kq_pending(self->kq));
 	ASSERT_EQ(0, umount(self->b));
 	EXPECT_NOTES(VQ_UNMOUNT);
+}
+
+/* what was made ahead of another, and is mounted behind it */
+TEST_F(fs, made_ahead_and_mounted_behind)
+{
+	int fd = open_tree(AT_FDCWD, self->dir, OPEN_TREE_CLONE);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mount_tmpfs(self->a));
+	EXPECT_NOTES(VQ_MOUNT);
+	ASSERT_EQ(0, move_mount(fd, "", AT_FDCWD, self->b,
+				MOVE_MOUNT_F_EMPTY_PATH));
+	ASSERT_EQ(0, close(fd));
+	EXPECT_NOTES(VQ_MOUNT);
+	EXPECT_EQ(0, kq_pending(self->kq));
+	ASSERT_EQ(0, umount(self->a));
+	EXPECT_NOTES(VQ_UNMOUNT);
+	ASSERT_EQ(0, mount_tmpfs(self->a));
+	ASSERT_EQ(0, umount(self->b));
+	EXPECT_NOTES(BOTH);
+	EXPECT_EQ(0, kq_pending(self->kq));
 }
 
 /* a table of several pages */
