@@ -194,7 +194,8 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	}
 	if (has_lowat(kn))
 		return ev->data >= kn->kn_sdata;
-	return mask & READ_EVENTS && (lowat <= 1 || ev->data >= lowat);
+	return mask & READ_EVENTS &&
+	       (lowat <= 1 || kn->kn_object == OBJECT_SOCKET || ev->data >= lowat);
 }
 
 static bool is_fifo(const struct knote *kn)

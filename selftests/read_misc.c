@@ -110,6 +110,11 @@ TEST(mptcp_is_ready_or_not)
 	EXPECT_EQ(1, ev.data);
 	ASSERT_EQ(600, read(sv[0], buf, 600));
 	EXPECT_EQ(0, kq_pending(kq));
+	/* Its own mark is its ->poll's, where it has one. */
+	setsockopt(sv[0], SOL_SOCKET, SO_RCVLOWAT, &(int){ 500 }, sizeof(int));
+	ASSERT_EQ(1000, write(sv[1], buf, 1000));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(1, ev.data);
 }
 
 static void *send_on(void *fd)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/if_ether.h>
 #include <linux/netlink.h>
 #include <linux/time_types.h>
 #include <linux/userfaultfd.h>
@@ -79,10 +80,11 @@ static void nonblock(int fd)
 		fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
-static int listener(struct sockaddr_in *sin)
+static int listener(struct sockaddr_in *sin, int protocol)
 {
 	socklen_t len = sizeof(*sin);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			protocol);
 
 	*sin = (struct sockaddr_in){ .sin_family = AF_INET };
 	sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -94,23 +96,23 @@ static int listener(struct sockaddr_in *sin)
 	return fd;
 }
 
-static int connector(const struct sockaddr *sa, socklen_t len)
+static int connector(const struct sockaddr *sa, socklen_t len, int protocol)
 {
 	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC |
-			SOCK_NONBLOCK, 0);
+			SOCK_NONBLOCK, protocol);
 
 	connect(fd, sa, len);
 	return fd;
 }
 
-static void open_tcp(long fd)
+static void open_tcp(long fd, int protocol)
 {
 	struct sockaddr_in sin;
-	int pair[2], l = listener(&sin);
+	int pair[2], l = listener(&sin, protocol);
 
 	if (l < 0)
 		return;
-	pair[0] = connector((struct sockaddr *)&sin, sizeof(sin));
+	pair[0] = connector((struct sockaddr *)&sin, sizeof(sin), protocol);
 	pair[1] = accept4(l, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	close(l);
 	numbers(0, pair, fd);
@@ -120,21 +122,21 @@ static void open_tcp(long fd)
 static void open_listener(long fd)
 {
 	struct sockaddr_in sin;
-	int pair[2] = { listener(&sin) };
+	int pair[2] = { listener(&sin, 0) };
 
 	if (pair[0] < 0)
 		return;
-	pair[1] = connector((struct sockaddr *)&sin, sizeof(sin));
+	pair[1] = connector((struct sockaddr *)&sin, sizeof(sin), 0);
 	numbers(0, pair, fd);
 }
 
 static void open_refused(long fd)
 {
 	struct sockaddr_in sin;
-	int l = listener(&sin);
+	int l = listener(&sin, 0);
 
 	close(l);
-	number(connector((struct sockaddr *)&sin, sizeof(sin)), fd);
+	number(connector((struct sockaddr *)&sin, sizeof(sin), 0), fd);
 }
 
 static void open_unix_listener(long fd)
@@ -150,7 +152,7 @@ static void open_unix_listener(long fd)
 		close(pair[0]);
 		return;
 	}
-	pair[1] = connector((struct sockaddr *)&sun, len);
+	pair[1] = connector((struct sockaddr *)&sun, len, 0);
 	numbers(0, pair, fd);
 }
 
@@ -276,7 +278,7 @@ void open_object(long object, long fd)
 		open_fifo(fd);
 		break;
 	case TCP:
-		open_tcp(fd);
+		open_tcp(fd, 0);
 		break;
 	case TCP_LISTENER:
 		open_listener(fd);
@@ -304,6 +306,13 @@ void open_object(long object, long fd)
 		break;
 	case NETLINK:
 		number(open_netlink(), fd);
+		break;
+	case PACKET:
+		number(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			      htons(ETH_P_ALL)), fd);
+		break;
+	case MPTCP:
+		open_tcp(fd, IPPROTO_MPTCP);
 		break;
 	case EVENTFD:
 		number(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), fd);
