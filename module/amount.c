@@ -12,9 +12,11 @@
  * written there, with page faults disabled.  Only kernel code that is known
  * not to block is asked, never FUSE or CUSE.
  */
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/major.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/tty.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 #include <net/udp.h>
@@ -26,6 +28,9 @@
 #include "compat/unix.h"
 #include "uaccess.h"
 
+/* How often a terminal is looked at while somebody is at it: some milliseconds. */
+#define TTY_TRIES	50
+
 static enum kq_object socket_object(const struct sock *sk)
 {
 	switch (sk->sk_family) {
@@ -33,7 +38,9 @@ static enum kq_object socket_object(const struct sock *sk)
 	case AF_INET6:
 		if (sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP)
 			return OBJECT_TCP;
-		if (sk->sk_type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP)
+		if (sk->sk_type == SOCK_DGRAM &&
+		    (sk->sk_protocol == IPPROTO_UDP ||
+		     sk->sk_protocol == IPPROTO_UDPLITE))
 			return OBJECT_UDP;
 		if (sk->sk_type == SOCK_DGRAM || sk->sk_type == SOCK_RAW)
 			return OBJECT_DGRAM;
@@ -108,7 +115,7 @@ enum kq_object amount_object(struct file *file)
 	case S_IFREG:
 		return is_polled(file) ? OBJECT_OTHER : OBJECT_INODE;
 	}
-	return is_tty(inode) ? OBJECT_FIONREAD : anonymous_object(file);
+	return is_tty(inode) ? OBJECT_TTY : anonymous_object(file);
 }
 
 /* Whether the object's ->poll is kernel code that never waits for anybody. */
@@ -176,11 +183,19 @@ static s64 queue_bytes(struct sk_buff_head *queue)
 	return bytes;
 }
 
-/* Datagrams move from one queue to the other when somebody polls. */
+/* Datagrams move from the one queue to the other when somebody polls or reads. */
 static s64 udp_bytes(struct sock *sk)
 {
-	return queue_bytes(&udp_sk(sk)->reader_queue) +
-	       queue_bytes(&sk->sk_receive_queue);
+	struct sk_buff_head *queue = &udp_sk(sk)->reader_queue;
+	struct sk_buff *skb;
+	s64 bytes = 0;
+
+	spin_lock_bh(&queue->lock);
+	skb_queue_walk(queue, skb)
+		bytes += skb->len;
+	bytes += queue_bytes(&sk->sk_receive_queue);
+	spin_unlock_bh(&queue->lock);
+	return bytes;
 }
 
 /**
@@ -228,6 +243,23 @@ static s64 listen_backlog(struct sock *sk, enum kq_object object)
 	return READ_ONCE(sk->sk_ack_backlog);
 }
 
+/*
+ * Whether a terminal answers.  Its FIONREAD waits for who reads from it, and that
+ * may be into a page that does not come; others are through in a moment.
+ */
+static bool tty_answers(struct file *file)
+{
+	const struct tty_file_private *priv = file->private_data;
+	int tries;
+
+	for (tries = 0; rwsem_is_locked(&priv->tty->termios_rwsem); tries++) {
+		if (tries == TTY_TRIES)
+			return false;
+		usleep_range(50, 100);
+	}
+	return true;
+}
+
 static int ask_file(struct file *file, int __user *slot, s64 *amount)
 {
 	const struct file_operations *fops = file->f_op;
@@ -253,7 +285,7 @@ int amount_of_object(struct file *file, enum kq_object object,
 {
 	struct sock *sk = amount_is_socket(object) ? amount_sock(file) : NULL;
 
-	if (sk && READ_ONCE(sk->sk_state) == TCP_LISTEN) {
+	if (sk && amount_listens(sk)) {
 		*amount = listen_backlog(sk, object);
 		return 0;
 	}
@@ -275,6 +307,8 @@ int amount_of_object(struct file *file, enum kq_object object,
 	case OBJECT_UNIX:
 		*amount = amount_unix(sk);
 		return 0;
+	case OBJECT_TTY:
+		return tty_answers(file) ? ask_file(file, slot, amount) : 0;
 	case OBJECT_FIONREAD:
 		return ask_file(file, slot, amount);
 	case OBJECT_INODE:
@@ -322,7 +356,6 @@ s64 amount_to_write(struct file *file, enum kq_object object)
 	case OBJECT_UNIX:
 	case OBJECT_UNIX_DGRAM:
 	case OBJECT_DGRAM:
-	case OBJECT_SOCKET:
 		sk = amount_sock(file);
 		return max(READ_ONCE(sk->sk_sndbuf) - sock_unsent(sk), 0);
 	case OBJECT_PIPE:
@@ -345,7 +378,7 @@ s64 amount_unsent(struct file *file, enum kq_object object)
 {
 	struct sock *sk = amount_sock(file);
 
-	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+	if (amount_listens(sk))
 		return 0;
 	if (object == OBJECT_TCP)
 		return READ_ONCE(tcp_sk(sk)->write_seq) -

@@ -4,10 +4,12 @@
 #define _KQUEUE_AMOUNT_H
 
 #include <linux/fs.h>
+#include <linux/in.h>
 #include <linux/net.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
 
 struct pipe_inode_info;
-struct sock;
 
 /* What a file is, as far as its amounts go. */
 enum kq_object {
@@ -20,7 +22,8 @@ enum kq_object {
 	OBJECT_DGRAM,		/* of others that queue datagrams as these do */
 	OBJECT_SOCKET,		/* any other: 1 when it is ready */
 	OBJECT_PIPE,
-	OBJECT_FIONREAD,	/* tty, inotify: the file's own FIONREAD */
+	OBJECT_TTY,		/* the file's own FIONREAD, which may have to wait */
+	OBJECT_FIONREAD,	/* inotify: the file's own FIONREAD */
 	OBJECT_INODE,		/* directory, plain file: always ready */
 };
 
@@ -40,10 +43,24 @@ static inline bool amount_is_socket(enum kq_object object)
 	return object >= OBJECT_TCP && object <= OBJECT_SOCKET;
 }
 
+/* A socket whose bytes and room are known. */
+static inline bool amount_is_counted(enum kq_object object)
+{
+	return object >= OBJECT_TCP && object < OBJECT_SOCKET;
+}
+
 /* The socket behind a file that is one. */
 static inline struct sock *amount_sock(const struct file *file)
 {
 	return ((struct socket *)file->private_data)->sk;
+}
+
+/* SCTP's of many associations are in that state as well, and send and receive. */
+static inline bool amount_listens(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_state) == TCP_LISTEN &&
+	       !(sk->sk_type == SOCK_SEQPACKET &&
+		 sk->sk_protocol == IPPROTO_SCTP);
 }
 
 /**

@@ -22,7 +22,9 @@
 /* How many sockets one look takes, under a raw lock. */
 #define LOT		64
 
-#define LOOK_EVERY	ms_to_ktime(10)
+/* A queue looks each 10 ms, less often where its user has many of them, in any. */
+#define LOOK_MS		10
+#define LOOK_PER	256
 
 /**
  * struct connecting - one of them
@@ -83,6 +85,13 @@ void connecting_look(struct kqueue *kq)
 	}
 }
 
+static ktime_t look_after(const struct kqueue *kq)
+{
+	long n = atomic_long_read(&kq->user->connecting);
+
+	return ms_to_ktime(LOOK_MS * (1 + n / LOOK_PER));
+}
+
 static enum hrtimer_restart connecting_tick(struct hrtimer *tick)
 {
 	struct kqueue *kq = container_of(tick, struct kqueue, tick);
@@ -94,7 +103,7 @@ static enum hrtimer_restart connecting_tick(struct hrtimer *tick)
 	/* One that came just now may have started it again. */
 	more = kq->nconnecting && !hrtimer_is_queued(tick);
 	if (more)
-		hrtimer_forward_now(tick, LOOK_EVERY);
+		hrtimer_forward_now(tick, look_after(kq));
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	return more ? HRTIMER_RESTART : HRTIMER_NORESTART;
 }
@@ -151,7 +160,7 @@ int connecting_add(struct knote *kn)
 	kq_count(&kq->nconnecting, 1);
 	idle_update(kq);
 	if (!hrtimer_is_queued(&kq->tick))
-		hrtimer_start(&kq->tick, LOOK_EVERY, HRTIMER_MODE_REL_SOFT);
+		hrtimer_start(&kq->tick, look_after(kq), HRTIMER_MODE_REL_SOFT);
 	raw_spin_unlock_irqrestore(&kq->lock, flags);
 	return 0;
 }

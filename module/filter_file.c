@@ -152,17 +152,24 @@ static void file_queue(struct file *file, struct wait_queue_head *head,
 	add_wait_queue(head, &wait->entry);
 }
 
+/* A file of FUSE's may have a ->poll, which waits for whoever serves it. */
+static __poll_t object_poll(const struct knote *kn, poll_table *pt)
+{
+	return kn->kn_object == OBJECT_INODE ? DEFAULT_POLLMASK :
+					       vfs_poll(kn->kn_fp, pt);
+}
+
 static __poll_t file_poll(struct knote *kn)
 {
 	poll_table pt = { ._key = kn->kn_events };
 
-	return vfs_poll(kn->kn_fp, &pt);
+	return object_poll(kn, &pt);
 }
 
 /* Whether data must reach a mark of the knote's own. */
 static bool has_lowat(const struct knote *kn)
 {
-	return kn->kn_sfflags & NOTE_LOWAT && amount_is_socket(kn->kn_object);
+	return kn->kn_sfflags & NOTE_LOWAT && amount_is_counted(kn->kn_object);
 }
 
 static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
@@ -171,9 +178,10 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	int error = READ_ONCE(sk->sk_err);
 	int state = READ_ONCE(sk->sk_state);
 	int lowat = READ_ONCE(sk->sk_rcvlowat);
+	bool listens = amount_listens(sk);
 
 	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) {
-		if (state == TCP_LISTEN && !error)
+		if (listens && !error)
 			error = ECONNABORTED;
 		ev->flags |= EV_EOF;
 		ev->fflags = error;
@@ -182,7 +190,7 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	if (error)
 		return 1;
 	/* What a listener counts are no bytes: it has no mark. */
-	if (state == TCP_LISTEN) {
+	if (listens) {
 		kn->kn_status |= KN_NOTED;
 		return !!(mask & READ_EVENTS);
 	}
@@ -194,8 +202,11 @@ static int read_socket(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	}
 	if (has_lowat(kn))
 		return ev->data >= kn->kn_sdata;
-	return mask & READ_EVENTS &&
-	       (lowat <= 1 || kn->kn_object == OBJECT_SOCKET || ev->data >= lowat);
+	if (!(mask & READ_EVENTS))
+		return 0;
+	/* TCP's ->poll obeys the mark, but where the window has no room for it. */
+	return lowat <= 1 || ev->data >= lowat || kn->kn_object == OBJECT_TCP ||
+	       kn->kn_object == OBJECT_SOCKET;
 }
 
 static bool is_fifo(const struct knote *kn)
@@ -228,19 +239,19 @@ static int read_ready(struct knote *kn, __poll_t mask, struct kq_event *ev)
 	return !!(mask & (READ_EVENTS | ALWAYS_EVENTS));
 }
 
-/* Whether a socket can be written to at all. */
+/* Whether a socket that does not listen can be written to at all. */
 static bool write_connected(const struct sock *sk, enum kq_object object)
 {
 	int state = READ_ONCE(sk->sk_state);
 
 	switch (object) {
 	case OBJECT_TCP:
-		return !((1 << state) & (TCPF_CLOSE | TCPF_LISTEN |
-					 TCPF_SYN_SENT | TCPF_SYN_RECV));
+		return !((1 << state) & (TCPF_CLOSE | TCPF_SYN_SENT |
+					 TCPF_SYN_RECV));
 	case OBJECT_UNIX:
 		return state == TCP_ESTABLISHED;
 	default:
-		return state != TCP_LISTEN;
+		return true;
 	}
 }
 
@@ -323,7 +334,7 @@ static int write_socket(struct knote *kn, __poll_t mask, struct kq_event *ev,
 	int ready, error = READ_ONCE(sk->sk_err);
 	u32 acked = 0;
 
-	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+	if (amount_listens(sk))
 		return 0;
 	if (clear) {
 		acked = READ_ONCE(tcp_sk(sk)->snd_una);
@@ -407,7 +418,8 @@ static int tcp_read_sample(struct knote *kn, struct kq_event *ev,
 	if (state != TCP_LISTEN) {
 		ev->data = amount_tcp(sk);
 		ev->fflags = 0;
-		if (ev->data && ev->data >= READ_ONCE(sk->sk_rcvlowat))
+		if (ev->data >= READ_ONCE(sk->sk_rcvlowat) && ev->data &&
+		    !kq_sock_is_layered(sk))
 			return read_socket(kn, READ_EVENTS, ev);
 		if (!ev->data && state == TCP_ESTABLISHED &&
 		    !kq_sock_is_layered(sk))
@@ -549,7 +561,7 @@ static int file_attach(struct knote *kn)
 	struct kq_event ev;
 	__poll_t mask;
 
-	if (kn->kn_filter == EVFILT_EMPTY && !amount_is_socket(object))
+	if (kn->kn_filter == EVFILT_EMPTY && !amount_is_counted(object))
 		return -EINVAL;
 	kn->kn_object = object;
 	kn->kn_events = filter_events(kn);
@@ -560,7 +572,7 @@ static int file_attach(struct knote *kn)
 	 * who looks at one between the two steps of a read, when it seems empty.
 	 */
 	at.pt._key = kn->kn_events | EPOLLET;
-	mask = vfs_poll(kn->kn_fp, &at.pt);
+	mask = object_poll(kn, &at.pt);
 	if (!at.error && kn->kn_filter == EVFILT_WRITE && object == OBJECT_PIPE)
 		pipe_attach_write(&at, mask);
 	if (!at.error && kn->kn_fop == &unix_write_filtops)

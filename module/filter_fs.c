@@ -243,6 +243,7 @@ static u32 compare_tables(const struct mount_table *old,
 		} else {
 			gone++;
 		}
+		cond_resched();
 	}
 	added += new->n - j;
 	kvfree(sorted);

@@ -31,6 +31,9 @@
 /* A user's knotes on one process: what its fork and its exec have to look at. */
 #define WATCHERS_MAX	4096
 
+/* A queue's knotes on one number: what looking for one of them has to look at. */
+#define SAME_MAX	64
+
 /*
  * Knotes for children to come; the worker is called when there are fewer than the
  * lower number, long before one user has taken a half.
@@ -138,11 +141,15 @@ static unsigned int stock_size;
 static u64 stock_fills;		/* grows while there is enough */
 static DEFINE_RAW_SPINLOCK(stock_lock);	/* guards all three, and users' shares */
 
+/* As much as there is room for, though it may be taken at once: proc_arm() waits. */
 static void stock_fill(struct work_struct *work)
 {
 	struct proc_watch *watch;
+	int n;
 
-	while (READ_ONCE(stock_size) < STOCK_MAX && atomic_read(&watched)) {
+	for (n = 0; n < STOCK_MAX; n++) {
+		if (READ_ONCE(stock_size) >= STOCK_MAX || !atomic_read(&watched))
+			break;
 		watch = kzalloc(sizeof(*watch), GFP_KERNEL);
 		if (!watch)
 			break;
@@ -252,6 +259,32 @@ static int watch_publish(struct proc_watch *watch, unsigned int max)
 	return error;
 }
 
+/*
+ * How many knotes of a queue are on a number, for processes that have had it one
+ * after the other; SAME_MAX where one may be for @pid, not NULL.  Queue locked.
+ */
+static unsigned int count_same(struct kqueue *kq,
+			       const struct kq_event *kev,
+			       const struct pid *pid)
+{
+	const struct proc_watch *watch;
+	struct knote *kn;
+	unsigned int n = 0;
+
+	hlist_for_each_entry_rcu(kn, knote_bucket(kq, NULL, kev), kn_hash,
+				 true) {
+		if (kn->kn_kq != kq || kn->kn_id != kev->ident ||
+		    kn->kn_filter != EVFILT_PROC)
+			continue;
+		/* As proc_same() has it. */
+		watch = READ_ONCE(kn->kn_hook);
+		if (pid && (!watch || watch->pid == pid))
+			return SAME_MAX;
+		n++;
+	}
+	return n;
+}
+
 /* An entry that never joined can be removed like any other. */
 static void watch_init(struct proc_watch *watch)
 {
@@ -261,19 +294,24 @@ static void watch_init(struct proc_watch *watch)
 
 /*
  * A knote for a child, like that of its parent, whose queue is locked.  It is
- * claimed by the caller.  NULL where there is none.
+ * claimed by the caller.  NULL where there is none, or somebody who has seen the
+ * number is already adding one.
  */
 static struct proc_watch *child_watch(struct proc_watch *parent,
 				      struct pid *pid)
 {
 	struct knote *kn, *from = parent->kn;
-	struct proc_watch *watch = stock_take(from->kn_kq);
+	struct kq_event kev = from->kn_kevent;
+	struct proc_watch *watch;
 
+	kev.ident = pid_nr_ns(pid, parent->ns);
+	if (count_same(from->kn_kq, &kev, pid) >= SAME_MAX)
+		return NULL;
+	watch = stock_take(from->kn_kq);
 	if (!watch)
 		return NULL;
 	kn = watch->kn;
-	kn->kn_kevent = from->kn_kevent;
-	kn->kn_id = pid_nr_ns(pid, parent->ns);
+	kn->kn_kevent = kev;
 	kn->kn_fflags = 0;
 	kn->kn_data = 0;
 	kn->kn_kq = from->kn_kq;
@@ -547,7 +585,11 @@ static int proc_attach(struct knote *kn)
 	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 	kn->kn_flags |= EV_CLEAR;
 	kn->kn_hook = watch;
+	if (count_same(kn->kn_kq, &kn->kn_kevent, NULL) > SAME_MAX)
+		error = -ENOMEM;
 	raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
+	if (error)
+		goto out_unhook;
 	error = watch_start(watch, kn->kn_sfflags);
 	if (error)
 		goto out_unhook;

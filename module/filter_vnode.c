@@ -532,14 +532,16 @@ static int watch_event(struct fsnotify_group *grp, u32 mask, const void *data,
 	};
 	struct fsnotify_mark *mark;
 
-	if (mask & FS_RENAME) {
-		/* The directories are locked: the entry stays there. */
+	/* The directories are locked: the entry stays there. */
+	if (mask & FS_RENAME)
 		h.within = d_inode(fsnotify_data_dentry(data, data_type)->d_parent) == dir;
-		mark = fsnotify_iter_mark(iter, FSNOTIFY_ITER_TYPE_INODE2);
-		if (mark && !h.within)
-			mark_event(mark, &h);
-	}
 	mark = fsnotify_iter_inode_mark(iter);
+	if (mark)
+		mark_event(mark, &h);
+	if (!(mask & FS_RENAME) || h.within)
+		return 0;
+	/* As in BSD the directory that an entry comes to is next. */
+	mark = fsnotify_iter_mark(iter, FSNOTIFY_ITER_TYPE_INODE2);
 	if (mark)
 		mark_event(mark, &h);
 	return 0;

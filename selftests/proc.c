@@ -1041,6 +1041,101 @@ TEST_F(proc, track_outlives_the_parents_knote)
 	EXPECT_EQ(7 << 8, self->ev.data);
 }
 
+/* A number that is free, and not given soon to anybody who does not ask for it. */
+static pid_t free_number(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	return pid + 10000;
+}
+
+/* Takes what is pending; how often @notes were told of @pid. */
+static int times_told(proc *self, pid_t pid, unsigned int notes)
+{
+	int n = 0;
+
+	while (kq_poll(self->kq, &self->ev, 1) == 1)
+		n += self->ev.ident == (uintptr_t)pid &&
+		     self->ev.fflags & notes;
+	return n;
+}
+
+static int live_as(pid_t pid)
+{
+	return fork_as(pid) != pid || kill(pid, SIGKILL) ||
+	       waitpid(pid, NULL, 0) != pid;
+}
+
+/* Of processes that had one number, the ends of 64 are kept. */
+TEST_F(proc, one_number_many_times)
+{
+	pid_t pid = free_number();
+	int i, told;
+
+	ASSERT_EQ(0, watch(self->kq, getpid(), NOTE_TRACK | NOTE_EXIT));
+	for (i = 0; i < 70; i++)
+		ASSERT_EQ(0, live_as(pid));
+	ASSERT_EQ(pid, fork_as(pid));
+	EXPECT_EQ(-ENOMEM, watch(self->kq, pid, NOTE_EXIT));
+	told = 0;
+	while (kq_poll(self->kq, &self->ev, 1) == 1) {
+		if (self->ev.ident == (uintptr_t)getpid()) {
+			EXPECT_EQ(NOTE_TRACKERR, self->ev.fflags);
+			continue;
+		}
+		told += self->ev.fflags == NOTE_EXIT;
+	}
+	EXPECT_EQ(64, told);
+	EXPECT_EQ(0, watch(self->kq, pid, NOTE_EXIT));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_EQ(1, times_told(self, pid, NOTE_EXIT));
+	ASSERT_EQ(0, live_as(pid));
+	EXPECT_EQ(1, times_told(self, pid, NOTE_EXIT));
+}
+
+struct adder {
+	int kq;
+	pid_t next;		/* 0: no more */
+};
+
+static void *add_next(void *arg)
+{
+	struct adder *a = arg;
+	pid_t pid, done = 0;
+
+	while ((pid = __atomic_load_n(&a->next, __ATOMIC_RELAXED)))
+		if (pid != done && !watch(a->kq, pid, NOTE_EXIT))
+			done = pid;
+	return NULL;
+}
+
+/*
+ * A child that is added while it is made is told of once; or not, when it has gone
+ * before that was done: then the parent was told that it is not tracked.
+ */
+TEST_F_TIMEOUT(proc, added_while_it_is_made, 120)
+{
+	pid_t first = free_number();
+	struct adder a = { .kq = self->kq, .next = first };
+	pthread_t thread;
+	int i, twice = 0;
+
+	ASSERT_EQ(0, watch(self->kq, getpid(), NOTE_TRACK | NOTE_EXIT));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, add_next, &a));
+	for (i = 0; i < 500; i++) {
+		__atomic_store_n(&a.next, first + i, __ATOMIC_RELAXED);
+		ASSERT_EQ(0, live_as(first + i));
+		twice += times_told(self, first + i, NOTE_EXIT) > 1;
+	}
+	EXPECT_EQ(0, twice);
+	__atomic_store_n(&a.next, 0, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+}
+
 enum { TREE_DEPTH = 6, TREE_SIZE = (1 << (TREE_DEPTH + 1)) - 1 };
 
 /* Each process makes two, and waits for them. */

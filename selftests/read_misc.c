@@ -5,12 +5,8 @@
  */
 #include "kselftest_harness.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <mqueue.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -69,91 +65,6 @@ TEST(path_descriptors_are_ebadf)
 
 	ASSERT_LE(0, fd);
 	refuses(_metadata, kq, fd);
-}
-
-/* A connection over the loopback.  0 where the kernel has MPTCP. */
-static int mptcp_pair(int sv[2])
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	socklen_t len = sizeof(sin);
-	int l, ret = -1;
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	l = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
-	sv[1] = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
-	if (l >= 0 && !bind(l, (struct sockaddr *)&sin, len) && !listen(l, 1) &&
-	    !getsockname(l, (struct sockaddr *)&sin, &len) &&
-	    !connect(sv[1], (struct sockaddr *)&sin, len)) {
-		sv[0] = accept(l, NULL, NULL);
-		ret = sv[0] < 0;
-	}
-	close(l);
-	return ret;
-}
-
-/* MPTCP: ready with data 1, however much there is */
-TEST(mptcp_is_ready_or_not)
-{
-	char buf[1000] = { 0 };
-	int kq = kqueue(), sv[2];
-	struct kevent ev;
-
-	if (mptcp_pair(sv))
-		SKIP(return, "no MPTCP");
-	ASSERT_EQ(0, kq_add(kq, sv[0], EVFILT_READ, 0));
-	EXPECT_EQ(0, kq_pending(kq));
-	ASSERT_EQ(1000, write(sv[1], buf, 1000));
-	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
-	EXPECT_EQ(1, ev.data);
-	ASSERT_EQ(400, read(sv[0], buf, 400));
-	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
-	EXPECT_EQ(1, ev.data);
-	ASSERT_EQ(600, read(sv[0], buf, 600));
-	EXPECT_EQ(0, kq_pending(kq));
-	/* Its own mark is its ->poll's, where it has one. */
-	setsockopt(sv[0], SOL_SOCKET, SO_RCVLOWAT, &(int){ 500 }, sizeof(int));
-	ASSERT_EQ(1000, write(sv[1], buf, 1000));
-	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
-	EXPECT_EQ(1, ev.data);
-}
-
-static void *send_on(void *fd)
-{
-	char buf[500] = { 0 };
-
-	while (write(*(int *)fd, buf, sizeof(buf)) > 0)
-		;
-	return NULL;
-}
-
-static void *receive_all(void *fd)
-{
-	char buf[700];
-
-	while (read(*(int *)fd, buf, sizeof(buf)) > 0)
-		;
-	return NULL;
-}
-
-/* What is read meanwhile is nobody's to look at. */
-TEST(mptcp_is_read_meanwhile)
-{
-	int64_t end = kq_now(CLOCK_MONOTONIC) + 2000000000;
-	pthread_t sender, receiver;
-	int kq = kqueue(), sv[2];
-	struct kevent ev;
-
-	signal(SIGPIPE, SIG_IGN);
-	if (mptcp_pair(sv))
-		SKIP(return, "no MPTCP");
-	ASSERT_EQ(0, kq_add(kq, sv[0], EVFILT_READ, 0));
-	ASSERT_EQ(0, pthread_create(&sender, NULL, send_on, &sv[1]));
-	ASSERT_EQ(0, pthread_create(&receiver, NULL, receive_all, &sv[0]));
-	while (kq_now(CLOCK_MONOTONIC) < end)
-		ASSERT_LE(0, kq_poll(kq, &ev, 1));
-	ASSERT_EQ(0, shutdown(sv[1], SHUT_RDWR));
-	ASSERT_EQ(0, pthread_join(sender, NULL));
-	ASSERT_EQ(0, pthread_join(receiver, NULL));
 }
 
 /* eventfd: ready with data 1, whatever the counter says */

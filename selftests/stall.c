@@ -87,6 +87,9 @@ FIXTURE_VARIANT_ADD(stall, file_write) {
 	.open = open_file,
 };
 
+/* More than a terminal hands over at once, without a copy of its own. */
+static const char text[100];
+
 struct transfer {
 	int fd;
 	void *page;
@@ -99,8 +102,8 @@ static void *do_transfer(void *arg)
 {
 	struct transfer *t = arg;
 
-	return (void *)(t->receive ? read(t->fd, t->page, 8) :
-				     write(t->fd, t->page, 8));
+	return (void *)(t->receive ? read(t->fd, t->page, sizeof(text)) :
+				     write(t->fd, t->page, sizeof(text)));
 }
 
 /* A page that is there only once release() has been called. */
@@ -140,7 +143,8 @@ FIXTURE_SETUP(stall)
 	self->uffd = withhold(&self->page, self->size);
 	ASSERT_LE(0, self->uffd);
 	if (variant->receive)
-		ASSERT_EQ(8, write(self->fd[1], "12345678", 8));
+		ASSERT_EQ((int)sizeof(text),
+			  write(self->fd[1], text, sizeof(text)));
 	transfer.fd = self->fd[!variant->receive];
 	transfer.page = self->page;
 	transfer.receive = variant->receive;
@@ -194,15 +198,16 @@ TEST_F_TIMEOUT(stall, knotes_made_meanwhile_work, 30)
 	ASSERT_LE(0, kq_pending(self->kq));
 	ASSERT_EQ(0, release(self->uffd, self->page, self->size));
 	ASSERT_EQ(0, pthread_join(self->thread, &n));
-	ASSERT_EQ(8, (intptr_t)n);
+	ASSERT_EQ((int)sizeof(text), (intptr_t)n);
 	/* A file is behind what was written to it; nothing else can seek. */
 	lseek(self->fd[0], 0, SEEK_SET);
 	if (variant->receive) {
 		EXPECT_EQ(0, kq_pending(self->kq));
-		ASSERT_EQ(8, write(self->fd[1], "12345678", 8));
+		ASSERT_EQ((int)sizeof(text),
+			  write(self->fd[1], text, sizeof(text)));
 	}
-	ASSERT_EQ(1, kq_wait_data(self->kq, 8, &ev));
-	EXPECT_EQ(8, ev.data);
+	ASSERT_EQ(1, kq_wait_data(self->kq, sizeof(text), &ev));
+	EXPECT_EQ((int)sizeof(text), ev.data);
 }
 
 TEST_HARNESS_MAIN

@@ -1064,6 +1064,27 @@ TEST_F(place, rmdir_asked_for_later)
 	EXPECT_EQ(NOTE_DELETE, taken(self->kq));
 }
 
+/* A move tells the directory that it leaves, the one that it comes to, itself. */
+TEST_F(place, order_of_a_move)
+{
+	static const char *const names[] = { "elsewhere", "dir/sub", "dir" };
+	static const int order[] = { 2, 0, 1 };
+	struct kevent ev;
+	int i, fd[3];
+
+	for (i = 0; i < 3; i++) {
+		fd[i] = open(names[i], O_RDONLY | O_CLOEXEC);
+		ASSERT_EQ(0, kq_change(self->kq, fd[i], EVFILT_VNODE,
+				       EV_ADD | EV_CLEAR,
+				       NOTE_WRITE | NOTE_RENAME, 0, NULL));
+	}
+	ASSERT_EQ(0, rename("dir/sub", "elsewhere/sub"));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(1, kq_poll(self->kq, &ev, 1));
+		EXPECT_EQ((uintptr_t)fd[order[i]], ev.ident);
+	}
+}
+
 /* A rename over a directory: DELETE, and never again. */
 TEST_F(place, a_covered_directory)
 {

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sockets of protocols that few programs use.  What a kernel does not have is
+ * skipped.  Needs root, to load what is a module.
+ */
+#include "kselftest_harness.h"
+
+#include <linux/tls.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "kq_objects.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP	262
+#endif
+
+static int bound(int type, int protocol, struct sockaddr_in *sin)
+{
+	socklen_t len = sizeof(*sin);
+	int s = socket(AF_INET, type, protocol);
+
+	*sin = (struct sockaddr_in){ .sin_family = AF_INET };
+	sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(s, (struct sockaddr *)sin, len) ||
+	    getsockname(s, (struct sockaddr *)sin, &len))
+		return -1;
+	return s;
+}
+
+/* A connection over the loopback.  0 where the kernel has the protocol. */
+static int stream_pair(int protocol, int sv[2])
+{
+	struct sockaddr_in sin;
+	int l = bound(SOCK_STREAM, protocol, &sin);
+
+	sv[1] = socket(AF_INET, SOCK_STREAM, protocol);
+	if (l < 0 || listen(l, 1) ||
+	    connect(sv[1], (struct sockaddr *)&sin, sizeof(sin)))
+		return -1;
+	sv[0] = accept(l, NULL, NULL);
+	close(l);
+	return sv[0] < 0;
+}
+
+/* MPTCP: ready with data 1, however much there is */
+TEST(mptcp_is_ready_or_not)
+{
+	char buf[1000] = { 0 };
+	int kq = kqueue(), sv[2];
+	struct kevent ev;
+
+	if (stream_pair(IPPROTO_MPTCP, sv))
+		SKIP(return, "no MPTCP");
+	ASSERT_EQ(0, kq_add(kq, sv[0], EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(1000, write(sv[1], buf, 1000));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(1, ev.data);
+	ASSERT_EQ(400, read(sv[0], buf, 400));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(1, ev.data);
+	ASSERT_EQ(600, read(sv[0], buf, 600));
+	EXPECT_EQ(0, kq_pending(kq));
+	/* Its own mark is its ->poll's, where it has one. */
+	setsockopt(sv[0], SOL_SOCKET, SO_RCVLOWAT, &(int){ 500 }, sizeof(int));
+	ASSERT_EQ(1000, write(sv[1], buf, 1000));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(1, ev.data);
+}
+
+static void *send_on(void *fd)
+{
+	char buf[500] = { 0 };
+
+	while (write(*(int *)fd, buf, sizeof(buf)) > 0)
+		;
+	return NULL;
+}
+
+static void *receive_all(void *fd)
+{
+	char buf[700];
+
+	while (read(*(int *)fd, buf, sizeof(buf)) > 0)
+		;
+	return NULL;
+}
+
+/* What is read meanwhile is nobody's to look at. */
+TEST(mptcp_is_read_meanwhile)
+{
+	int64_t end = kq_now(CLOCK_MONOTONIC) + 2000000000;
+	pthread_t sender, receiver;
+	int kq = kqueue(), sv[2];
+	struct kevent ev;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (stream_pair(IPPROTO_MPTCP, sv))
+		SKIP(return, "no MPTCP");
+	ASSERT_EQ(0, kq_add(kq, sv[0], EVFILT_READ, 0));
+	ASSERT_EQ(0, pthread_create(&sender, NULL, send_on, &sv[1]));
+	ASSERT_EQ(0, pthread_create(&receiver, NULL, receive_all, &sv[0]));
+	while (kq_now(CLOCK_MONOTONIC) < end)
+		ASSERT_LE(0, kq_poll(kq, &ev, 1));
+	ASSERT_EQ(0, shutdown(sv[1], SHUT_RDWR));
+	ASSERT_EQ(0, pthread_join(sender, NULL));
+	ASSERT_EQ(0, pthread_join(receiver, NULL));
+}
+
+/* MPTCP: WRITE with a mark goes by whether there is room; EMPTY is EINVAL */
+TEST(mptcp_room)
+{
+	static const char block[65536];
+	int kq = kqueue(), sv[2];
+	struct kevent ev;
+
+	if (stream_pair(IPPROTO_MPTCP, sv))
+		SKIP(return, "no MPTCP");
+	ASSERT_EQ(0, kq_nonblock(sv[1]));
+	EXPECT_EQ(-EINVAL, kq_add(kq, sv[1], EVFILT_EMPTY, 0));
+	ASSERT_EQ(0, kq_change(kq, sv[1], EVFILT_WRITE, EV_ADD, NOTE_LOWAT, 1,
+			       NULL));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(1, ev.data);
+	do {
+		while (write(sv[1], block, sizeof(block)) > 0)
+			;
+		usleep(100000);
+	} while (write(sv[1], block, sizeof(block)) > 0);
+	EXPECT_EQ(0, kq_pending(kq));
+}
+
+/* UDP-Lite has its bytes, as UDP does */
+TEST(udplite_bytes)
+{
+	struct sockaddr_in sin;
+	int kq = kqueue(), s = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE);
+	int r = bound(SOCK_DGRAM, IPPROTO_UDPLITE, &sin);
+	struct kevent ev;
+
+	if (s < 0 || r < 0)
+		SKIP(return, "no UDP-Lite");
+	ASSERT_EQ(0, kq_change(kq, r, EVFILT_READ, EV_ADD, NOTE_LOWAT, 5,
+			       NULL));
+	ASSERT_EQ(5, sendto(s, "12345", 5, 0, (struct sockaddr *)&sin,
+			    sizeof(sin)));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(5, ev.data);
+}
+
+/* SCTP of many associations sends and receives where it listens, too */
+TEST(sctp_of_many)
+{
+	struct sockaddr_in sin;
+	int kq = kqueue(), s, r = bound(SOCK_SEQPACKET, IPPROTO_SCTP, &sin);
+	struct kevent ev[2];
+
+	if (r < 0)
+		SKIP(return, "no SCTP");
+	s = socket(AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP);
+	ASSERT_EQ(0, listen(r, 1));
+	ASSERT_EQ(0, kq_add(kq, r, EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, kq_add(kq, r, EVFILT_WRITE, 0));
+	ASSERT_EQ(1, kq_wait(kq, ev, 2));
+	EXPECT_EQ(EVFILT_WRITE, ev[0].filter);
+	ASSERT_EQ(0, kq_change(kq, r, EVFILT_WRITE, EV_DELETE, 0, 0, NULL));
+	ASSERT_EQ(5, sendto(s, "12345", 5, 0, (struct sockaddr *)&sin,
+			    sizeof(sin)));
+	ASSERT_EQ(1, kq_wait(kq, ev, 2));
+	EXPECT_EQ(EVFILT_READ, ev[0].filter);
+	EXPECT_EQ(1, ev[0].data);
+	ASSERT_EQ(5, read(r, ev, sizeof(ev)));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, listen(r, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+}
+
+/* TLS that the kernel does: a part of a record cannot be read */
+TEST(tls_records)
+{
+	struct tls12_crypto_info_aes_gcm_128 keys = {
+		.info.version = TLS_1_2_VERSION,
+		.info.cipher_type = TLS_CIPHER_AES_GCM_128,
+	};
+	char record[128];
+	int kq = kqueue(), sv[2], wire[2];
+	struct kevent ev;
+	ssize_t n;
+
+	ASSERT_EQ(0, system("modprobe -q tls; true"));
+	ASSERT_EQ(0, stream_pair(IPPROTO_TCP, sv));
+	ASSERT_EQ(0, stream_pair(IPPROTO_TCP, wire));
+	if (setsockopt(wire[1], IPPROTO_TCP, TCP_ULP, "tls", 4) ||
+	    setsockopt(sv[0], IPPROTO_TCP, TCP_ULP, "tls", 4))
+		SKIP(return, "no TLS");
+	/* What one socket encrypts goes to the other in two parts. */
+	ASSERT_EQ(0, setsockopt(wire[1], SOL_TLS, TLS_TX, &keys, sizeof(keys)));
+	ASSERT_EQ(0, setsockopt(sv[0], SOL_TLS, TLS_RX, &keys, sizeof(keys)));
+	ASSERT_EQ(5, write(wire[1], "12345", 5));
+	n = read(wire[0], record, sizeof(record));
+	ASSERT_LT(20, n);
+	ASSERT_EQ(0, kq_nonblock(sv[0]));
+	ASSERT_EQ(0, kq_add(kq, sv[0], EVFILT_READ, 0));
+	ASSERT_EQ(20, write(sv[1], record, 20));
+	usleep(20000);
+	if (kq_pending(kq)) {
+		/* Up to 6.1 its ->poll says what TCP has. */
+		struct pollfd p = { .fd = sv[0], .events = POLLIN };
+
+		EXPECT_EQ(1, poll(&p, 1, 0));
+	}
+	ASSERT_EQ(n - 20, write(sv[1], record + 20, n - 20));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	ASSERT_EQ(5, read(sv[0], record, sizeof(record)));
+	EXPECT_EQ(0, kq_pending(kq));
+}
+
+TEST_HARNESS_MAIN
