@@ -308,7 +308,9 @@ int amount_of_object(struct file *file, enum kq_object object,
 		*amount = amount_unix(sk);
 		return 0;
 	case OBJECT_TTY:
-		return tty_answers(file) ? ask_file(file, slot, amount) : 0;
+		if (slot && !tty_answers(file))
+			return 0;
+		fallthrough;
 	case OBJECT_FIONREAD:
 		return ask_file(file, slot, amount);
 	case OBJECT_INODE:

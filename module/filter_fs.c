@@ -7,12 +7,13 @@
  * the event is taken the table is read and compared with the one read before.
  *
  * The table is in the order in which things were mounted or, since 6.8, made to be
- * mounted: what is left of the old one is in the same order, and what is new behind
- * it or, then, anywhere.  A number is given to another mount as soon as it is free: one that was
- * unmounted and mounted again may look as if nothing had happened, and so does
- * one that came and went.  Both take two wake-ups.  Where two wake-ups are more
- * than the differences explain, both notes are reported: after two remounts a
- * program looks once too often, and it does not miss what came and went.
+ * mounted: what is left of the old one is in the same order, and what is new is
+ * behind it or, then, anywhere.  A number is given to another mount as soon as it
+ * is free: one that was unmounted and mounted again may look as if nothing had
+ * happened, and so does one that came and went.  Both take two wake-ups.  Where
+ * two wake-ups are more than the differences explain, both notes are reported: after
+ * two remounts a program looks once too often, and it does not miss what came and
+ * went.
  *
  * The file shows what lies below the root directory of who opened it.  When
  * the thread that takes events has another root now, by pivot_root or chroot,

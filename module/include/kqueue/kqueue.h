@@ -37,7 +37,7 @@ enum event_touch {
 
 /* Properties of a filter, in ->f_flags. */
 #define FILTER_NOBLOCK		0x1	/* ->f_sample never sleeps for long */
-#define FILTER_DETACH_LATER	0x2	/* ->f_detach is left to a worker, without kn_fp */
+#define FILTER_DETACH_LATER	0x2	/* at a close a worker calls ->f_detach, without kn_fp */
 #define FILTER_ATOMIC		0x4	/* nothing of it ever sleeps */
 
 /**
