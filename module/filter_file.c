@@ -152,18 +152,17 @@ static void file_queue(struct file *file, struct wait_queue_head *head,
 	add_wait_queue(head, &wait->entry);
 }
 
-/* A file of FUSE's may have a ->poll, which waits for whoever serves it. */
-static __poll_t object_poll(const struct knote *kn, poll_table *pt)
-{
-	return kn->kn_object == OBJECT_INODE ? DEFAULT_POLLMASK :
-					       vfs_poll(kn->kn_fp, pt);
-}
-
 static __poll_t file_poll(struct knote *kn)
 {
 	poll_table pt = { ._key = kn->kn_events };
 
-	return object_poll(kn, &pt);
+	return vfs_poll(kn->kn_fp, &pt);
+}
+
+/* A regular file has no ->poll, or FUSE's, which waits for whoever serves it. */
+static bool has_poll(const struct knote *kn)
+{
+	return kn->kn_object != OBJECT_INODE;
 }
 
 /* Whether data must reach a mark of the knote's own. */
@@ -400,7 +399,8 @@ static int file_ready(struct knote *kn, __poll_t mask, struct kq_event *ev,
 static int file_sample(struct knote *kn, struct kq_event *ev,
 		       void __user *slot)
 {
-	return file_ready(kn, file_poll(kn), ev, slot);
+	return file_ready(kn, has_poll(kn) ? file_poll(kn) : DEFAULT_POLLMASK,
+			  ev, slot);
 }
 
 /*
@@ -572,7 +572,7 @@ static int file_attach(struct knote *kn)
 	 * who looks at one between the two steps of a read, when it seems empty.
 	 */
 	at.pt._key = kn->kn_events | EPOLLET;
-	mask = object_poll(kn, &at.pt);
+	mask = has_poll(kn) ? vfs_poll(kn->kn_fp, &at.pt) : DEFAULT_POLLMASK;
 	if (!at.error && kn->kn_filter == EVFILT_WRITE && object == OBJECT_PIPE)
 		pipe_attach_write(&at, mask);
 	if (!at.error && kn->kn_fop == &unix_write_filtops)
