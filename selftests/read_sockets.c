@@ -7,6 +7,7 @@
 
 #include <linux/tls.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -176,6 +177,32 @@ TEST(sctp_of_many)
 	EXPECT_EQ(0, kq_pending(kq));
 	ASSERT_EQ(0, listen(r, 0));
 	EXPECT_EQ(0, kq_pending(kq));
+}
+
+/* TCP: a mark that the window has no room for is none, as ->poll has it */
+TEST(tcp_mark_beyond_the_window)
+{
+	static const char block[4096];
+	int kq = kqueue(), sv[2];
+	struct pollfd p = { .events = POLLIN };
+	struct kevent ev;
+
+	ASSERT_EQ(0, stream_pair(IPPROTO_TCP, sv));
+	ASSERT_EQ(0, setsockopt(sv[0], SOL_SOCKET, SO_RCVLOWAT,
+				&(int){ 100000 }, sizeof(int)));
+	ASSERT_EQ(0, setsockopt(sv[0], SOL_SOCKET, SO_RCVBUF,
+				&(int){ 4096 }, sizeof(int)));
+	ASSERT_EQ(0, kq_nonblock(sv[1]));
+	ASSERT_EQ(0, kq_add(kq, sv[0], EVFILT_READ, 0));
+	p.fd = sv[0];
+	do {
+		while (write(sv[1], block, sizeof(block)) > 0)
+			;
+		usleep(100000);
+	} while (write(sv[1], block, sizeof(block)) > 0);
+	ASSERT_EQ(1, poll(&p, 1, KQ_PATIENCE * 1000));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_LT(0, ev.data);
 }
 
 /* TLS that the kernel does: a part of a record cannot be read */
