@@ -87,7 +87,7 @@ FIXTURE_VARIANT_ADD(stall, file_write) {
 	.open = open_file,
 };
 
-/* More than a terminal hands over at once, without a copy of its own. */
+/* A terminal hands over 64 at a time, and keeps its lock over the rest. */
 static const char text[100];
 
 struct transfer {
