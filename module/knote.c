@@ -278,6 +278,32 @@ struct knote *knote_find(struct kqueue *kq, struct hlist_head *bucket,
 	return NULL;
 }
 
+/**
+ * knote_absent - whether a knote is not there, as far as a look without locks says
+ * @kq: its queue
+ * @bucket: where it would be
+ * @kev: what has its ident and filter
+ *
+ * Context: process.
+ */
+bool knote_absent(const struct kqueue *kq, struct hlist_head *bucket,
+		  const struct kq_event *kev)
+{
+	bool absent = true;
+	struct knote *kn;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(kn, bucket, kn_hash) {
+		if (kn->kn_kq == kq && kn->kn_id == kev->ident &&
+		    kn->kn_filter == kev->filter) {
+			absent = false;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return absent;
+}
+
 static bool peers_full(struct hlist_head *bucket, const struct knote *new)
 {
 	unsigned int peers = 0;

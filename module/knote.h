@@ -40,6 +40,8 @@ struct hlist_head *knote_bucket(struct kqueue *kq, const struct file *fp,
 				const struct kq_event *kev);
 struct knote *knote_find(struct kqueue *kq, struct hlist_head *bucket,
 			 const struct file *fp, const struct kq_event *kev);
+bool knote_absent(const struct kqueue *kq, struct hlist_head *bucket,
+		  const struct kq_event *kev);
 int knote_publish(struct knote *kn, struct hlist_head *bucket);
 
 void knote_activate_sync(struct knote *kn, int sync);

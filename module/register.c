@@ -324,9 +324,10 @@ static struct knote *kqueue_claim_or_add(struct kqueue *kq,
 	struct knote *kn;
 
 	*new = NULL;
-	/* One that costs nothing, or that is sure to be needed, saves a look. */
+	/* One that costs nothing, or that will be needed, saves a look. */
 	if (!(kev->flags & EV_ADD) ||
-	    !((lot && lot->nspare) || hlist_empty(bucket))) {
+	    !((lot && lot->nspare) || hlist_empty(bucket) ||
+	      knote_absent(kq, bucket, kev))) {
 		kn = kqueue_claim(kq, kev, bucket, fp, NULL, waitok);
 		if (!(kev->flags & EV_ADD) || kn != ERR_PTR(-ENOENT))
 			return kn;

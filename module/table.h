@@ -36,14 +36,16 @@ static inline struct hlist_head *table_bucket(struct table *table, u64 a, u64 b)
 }
 
 /*
- * For keys that are addresses, which nobody chooses or sees: the product with a
- * number that is drawn is enough there, and a tenth of the price.
+ * For keys that are addresses, which nobody chooses or sees: products with a
+ * number that is drawn are enough there, and a tenth of the price.  Two, as one
+ * may put addresses that lie side by side into few buckets.
  */
 static inline struct hlist_head *table_bucket_at(struct table *table,
 						 const void *address)
 {
 	u64 product = (unsigned long)address * table->factor;
 
+	product = (product ^ product >> 32) * table->factor;
 	return &table->heads[product >> 32 & table->mask];
 }
 
