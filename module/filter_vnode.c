@@ -45,7 +45,7 @@
 #define MARKS_MAX	4096
 
 #define READ_MASK	(FS_MODIFY | FS_ATTRIB)
-#define ENTRY_MASK	(FS_CREATE | FS_DELETE | FS_RENAME)
+#define ENTRY_MASK	(FS_CREATE | FS_DELETE | FS_RENAME | FS_MOVED_TO)
 
 struct watch_mark;
 
@@ -68,6 +68,7 @@ struct watch_mark;
  * @nlink: link count when last seen (l)
  * @owed: how many events about links are still to come for what @nlink has
  *	shown already: the count changes before anybody is told (l)
+ * @within: a rename within the directory was told, its FS_MOVED_TO is to come (l)
  */
 struct watch {
 	raw_spinlock_t		lock;
@@ -84,6 +85,7 @@ struct watch {
 	loff_t			size;
 	unsigned int		nlink;
 	unsigned int		owed;
+	bool			within;
 };
 
 /**
@@ -202,11 +204,17 @@ static u32 entry_notes(struct watch *watch, const struct happening *h)
 	unsigned int was = watch->nlink;
 
 	watch->nlink = watch->inode->i_nlink;
-	if (!(h->mask & FS_RENAME))
+	if (!(h->mask & (FS_RENAME | FS_MOVED_TO)))
 		return NOTE_WRITE | link;
-	if (!h->within)
-		return NOTE_WRITE | NOTE_EXTEND | link;
-	return NOTE_WRITE | (watch->nlink < was ? NOTE_LINK : 0);
+	if (h->within) {
+		watch->within = true;
+		return NOTE_WRITE | (watch->nlink < was ? NOTE_LINK : 0);
+	}
+	if (watch->within) {
+		watch->within = false;
+		return 0;
+	}
+	return NOTE_WRITE | NOTE_EXTEND | link;
 }
 
 static u32 watch_notes(struct watch *watch, u32 mask, const struct happening *h)
@@ -517,8 +525,8 @@ static void mark_event(struct fsnotify_mark *mark, const struct happening *h)
 }
 
 /*
- * Called for one mark of each inode that is told; FS_RENAME, for the moved
- * entry, tells both directories at once.
+ * Of a move FS_RENAME tells the directory that is left, FS_MOVED_TO then the one
+ * that the entry comes to: BSD's order.
  */
 static int watch_event(struct fsnotify_group *grp, u32 mask, const void *data,
 		       int data_type, struct inode *dir,
@@ -536,12 +544,6 @@ static int watch_event(struct fsnotify_group *grp, u32 mask, const void *data,
 	if (mask & FS_RENAME)
 		h.within = d_inode(fsnotify_data_dentry(data, data_type)->d_parent) == dir;
 	mark = fsnotify_iter_inode_mark(iter);
-	if (mark)
-		mark_event(mark, &h);
-	if (!(mask & FS_RENAME) || h.within)
-		return 0;
-	/* As in BSD the directory that an entry comes to is next. */
-	mark = fsnotify_iter_mark(iter, FSNOTIFY_ITER_TYPE_INODE2);
 	if (mark)
 		mark_event(mark, &h);
 	return 0;
@@ -657,6 +659,7 @@ static void watch_sample(struct watch *watch, u32 mask)
 	if (mask & (S_ISDIR(inode->i_mode) ? ENTRY_MASK : FS_ATTRIB)) {
 		watch->nlink = inode->i_nlink;
 		watch->owed = 0;
+		watch->within = false;
 	}
 	raw_spin_unlock_irqrestore(&watch->lock, flags);
 }

@@ -1067,21 +1067,49 @@ TEST_F(place, rmdir_asked_for_later)
 /* A move tells the directory that it leaves, the one that it comes to, itself. */
 TEST_F(place, order_of_a_move)
 {
-	static const char *const names[] = { "elsewhere", "dir/sub", "dir" };
-	static const int order[] = { 2, 0, 1 };
+	static const char *const moved[] = { "dir/sub", "elsewhere/sub" };
+	static const int added[][3] = { { 0, 1, 2 }, { 2, 1, 0 } };
 	struct kevent ev;
-	int i, fd[3];
+	size_t i, j;
 
-	for (i = 0; i < 3; i++) {
-		fd[i] = open(names[i], O_RDONLY | O_CLOEXEC);
-		ASSERT_EQ(0, kq_change(self->kq, fd[i], EVFILT_VNODE,
-				       EV_ADD | EV_CLEAR,
-				       NOTE_WRITE | NOTE_RENAME, 0, NULL));
+	for (i = 0; i < ARRAY_SIZE(added); i++) {
+		int fd[] = {
+			open("dir", O_RDONLY), open("elsewhere", O_RDONLY),
+			open("dir/sub", O_RDONLY),
+		};
+
+		for (j = 0; j < 3; j++)
+			ASSERT_EQ(0, watch(self->kq, fd[added[i][j]], EV_CLEAR,
+					   NOTE_WRITE | NOTE_RENAME |
+					   NOTE_DELETE));
+		ASSERT_EQ(0, rename(moved[0], moved[1]));
+		for (j = 0; j < 3; j++) {
+			ASSERT_EQ(1, kq_poll(self->kq, &ev, 1));
+			EXPECT_EQ((uintptr_t)fd[j], ev.ident);
+		}
+		EXPECT_EQ(0, kq_pending(self->kq));
+		ASSERT_EQ(0, rename(moved[1], moved[0]));
+		for (j = 0; j < 3; j++)
+			close(fd[j]);
 	}
-	ASSERT_EQ(0, rename("dir/sub", "elsewhere/sub"));
+}
+
+/* Within a directory once, and one from elsewhere after that */
+TEST_F(place, a_move_within_and_one_to_it)
+{
+	int i;
+
+	ASSERT_EQ(0, watch(self->kq, self->fd[DIR_], EV_CLEAR,
+			   NOTE_WRITE | NOTE_EXTEND | NOTE_LINK));
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(1, kq_poll(self->kq, &ev, 1));
-		EXPECT_EQ((uintptr_t)fd[order[i]], ev.ident);
+		ASSERT_EQ(0, rename("dir/sub", "dir/second"));
+		EXPECT_EQ(NOTE_WRITE, taken(self->kq));
+		ASSERT_EQ(0, rename("dir/second", "elsewhere/sub"));
+		EXPECT_EQ(NOTE_WRITE | NOTE_EXTEND | NOTE_LINK,
+			  taken(self->kq));
+		ASSERT_EQ(0, rename("elsewhere/sub", "dir/sub"));
+		EXPECT_EQ(NOTE_WRITE | NOTE_EXTEND | NOTE_LINK,
+			  taken(self->kq));
 	}
 }
 
