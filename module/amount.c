@@ -49,7 +49,6 @@ static enum kq_object socket_object(const struct sock *sk)
 		return sk->sk_type == SOCK_DGRAM ? OBJECT_UNIX_DGRAM :
 						   OBJECT_UNIX;
 	case AF_NETLINK:
-	case AF_PACKET:
 		return OBJECT_DGRAM;
 	}
 	return OBJECT_SOCKET;
@@ -109,7 +108,9 @@ enum kq_object amount_object(struct file *file)
 		return sock->sk ? socket_object(sock->sk) : OBJECT_OTHER;
 	switch (inode->i_mode & S_IFMT) {
 	case S_IFIFO:
-		return OBJECT_PIPE;
+		/* Those of rpc_pipefs are none. */
+		return inode->i_pipe && inode->i_pipe == file->private_data ?
+		       OBJECT_PIPE : OBJECT_OTHER;
 	case S_IFDIR:
 		return OBJECT_INODE;
 	case S_IFREG:
@@ -240,7 +241,8 @@ static s64 listen_backlog(struct sock *sk, enum kq_object object)
 {
 	if (object == OBJECT_UNIX)
 		return skb_queue_len_lockless(&sk->sk_receive_queue);
-	return READ_ONCE(sk->sk_ack_backlog);
+	/* MPTCP and TIPC do not count here. */
+	return READ_ONCE(sk->sk_ack_backlog) ?: object == OBJECT_SOCKET;
 }
 
 /*

@@ -12,6 +12,7 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <net/inet_connection_sock.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 #include <net/tcp_states.h>
@@ -409,6 +410,11 @@ static int file_sample(struct knote *kn, struct kq_event *ev,
  * a pipe that somebody writes to, has none, as it has after a program has read all
  * that there was.
  */
+static bool tcp_is_plain(const struct sock *sk)
+{
+	return !kq_sock_is_layered(sk) && !READ_ONCE(inet_csk(sk)->icsk_ulp_ops);
+}
+
 static int tcp_read_sample(struct knote *kn, struct kq_event *ev,
 			   void __user *slot)
 {
@@ -419,10 +425,9 @@ static int tcp_read_sample(struct knote *kn, struct kq_event *ev,
 		ev->data = amount_tcp(sk);
 		ev->fflags = 0;
 		if (ev->data >= READ_ONCE(sk->sk_rcvlowat) && ev->data &&
-		    !kq_sock_is_layered(sk))
+		    tcp_is_plain(sk))
 			return read_socket(kn, READ_EVENTS, ev);
-		if (!ev->data && state == TCP_ESTABLISHED &&
-		    !kq_sock_is_layered(sk))
+		if (!ev->data && state == TCP_ESTABLISHED && tcp_is_plain(sk))
 			return read_socket(kn, 0, ev);
 	}
 	return file_sample(kn, ev, slot);
@@ -458,7 +463,15 @@ static int pipe_read_sample(struct knote *kn, struct kq_event *ev,
 		return file_sample(kn, ev, slot);
 	ev->data = amount_pipe(pipe);
 	ev->fflags = 0;
-	return ev->data > 0;
+	if (ev->data)
+		return 1;
+	/*
+	 * A write that fails may leave a buffer without bytes, and then the next one
+	 * wakes nobody: it is to be read, as ->poll says.
+	 */
+	if (READ_ONCE(pipe->head) != READ_ONCE(pipe->tail))
+		return file_sample(kn, ev, slot);
+	return 0;
 }
 
 /* READ on what has no amount. */

@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/un.h>
 
 #include "kq_objects.h"
@@ -745,6 +746,45 @@ TEST(fifo_eof_comes_again_with_clear)
 		EXPECT_EQ(0, kq_pending(kq));
 	}
 	unlink(name);
+}
+
+static void *write_65536(void *fd)
+{
+	static const char block[65536];
+
+	return (void *)write(*(int *)fd, block, sizeof(block));
+}
+
+/*
+ * A write that fails may leave a buffer without bytes, and a pipe that has one
+ * tells nobody of a write that fills it up.
+ */
+TEST(pipe_is_filled_after_a_write_that_failed)
+{
+	static char buf[65536];
+	int kq = kqueue(), fd[2];
+	struct pollfd pfd = { .events = POLLIN };
+	struct kevent ev;
+	pthread_t writer;
+	ssize_t n, sum;
+	void *written, *nowhere = mmap(NULL, sizeof(buf), PROT_NONE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_EQ(0, kq_pipe(fd));
+	ASSERT_EQ(0, kq_add(kq, fd[0], EVFILT_READ, 0));
+	ASSERT_EQ(-1, write(fd[1], nowhere, sizeof(buf)));
+	ASSERT_EQ(EFAULT, errno);
+	pfd.fd = fd[0];
+	EXPECT_EQ(poll(&pfd, 1, 0), kq_pending(kq));
+	ASSERT_EQ(0, pthread_create(&writer, NULL, write_65536, &fd[1]));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	for (sum = 0; sum < (ssize_t)sizeof(buf); sum += n) {
+		n = read(fd[0], buf, sizeof(buf));
+		ASSERT_LT(0, n);
+	}
+	ASSERT_EQ(0, pthread_join(writer, &written));
+	EXPECT_EQ(sizeof(buf), (size_t)written);
+	EXPECT_EQ(0, kq_pending(kq));
 }
 
 /*

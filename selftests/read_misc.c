@@ -5,11 +5,14 @@
  */
 #include "kselftest_harness.h"
 
+#include <glob.h>
 #include <limits.h>
 #include <mqueue.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/timerfd.h>
 
 #include "kq_objects.h"
@@ -175,6 +178,30 @@ TEST(polled_file)
 
 	ASSERT_EQ(0, kq_add(kq, fd, EVFILT_READ, 0));
 	KQ_EXPECT_EVENT(kq, fd, EVFILT_READ, 0, 0, 1);
+}
+
+/* A pipe of rpc_pipefs is none, but what its ->poll says */
+TEST(rpc_pipe)
+{
+	int kq = kqueue(), fd;
+	glob_t found;
+	struct kevent ev;
+
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	if (mount("rpc", "/mnt", "rpc_pipefs", 0, NULL))
+		SKIP(return, "no rpc_pipefs");
+	ASSERT_EQ(0, glob("/mnt/gssd/clnt*/gssd", 0, NULL, &found));
+	fd = open(found.gl_pathv[0], O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, kq_add(kq, fd, EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, kq_add(kq, fd, EVFILT_WRITE, 0));
+	ASSERT_EQ(1, kq_poll(kq, &ev, 1));
+	EXPECT_EQ(EVFILT_WRITE, ev.filter);
+	EXPECT_EQ(1, ev.data);
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(0, umount("/mnt"));
 }
 
 /* inotify: the bytes that the file's own FIONREAD tells */

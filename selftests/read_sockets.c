@@ -5,7 +5,10 @@
  */
 #include "kselftest_harness.h"
 
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/tls.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -63,6 +66,55 @@ TEST(mptcp_is_ready_or_not)
 	/* Its own mark is its ->poll's, where it has one. */
 	setsockopt(sv[0], SOL_SOCKET, SO_RCVLOWAT, &(int){ 500 }, sizeof(int));
 	ASSERT_EQ(1000, write(sv[1], buf, 1000));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_EQ(1, ev.data);
+}
+
+/* MPTCP: a listener is ready with data 1 or more */
+TEST(mptcp_listens)
+{
+	struct sockaddr_in sin;
+	int l = bound(SOCK_STREAM, IPPROTO_MPTCP, &sin);
+	int kq = kqueue(), s = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	struct kevent ev;
+
+	if (l < 0 || listen(l, 1))
+		SKIP(return, "no MPTCP");
+	ASSERT_EQ(0, kq_add(kq, l, EVFILT_READ, 0));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ(0, connect(s, (struct sockaddr *)&sin, sizeof(sin)));
+	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
+	EXPECT_LE(1, ev.data);
+	ASSERT_LE(0, accept(l, NULL, NULL));
+	EXPECT_EQ(0, kq_pending(kq));
+}
+
+/* A packet socket with a ring: a frame lies there, not in its queue */
+TEST(packet_ring)
+{
+	struct tpacket_req ring = {
+		.tp_block_size = 4096, .tp_block_nr = 4,
+		.tp_frame_size = 2048, .tp_frame_nr = 8,
+	};
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET, .sll_ifindex = if_nametoindex("lo"),
+		.sll_protocol = htons(ETH_P_802_EX1),
+	};
+	int kq = kqueue(), p = socket(AF_PACKET, SOCK_RAW, 0);
+	char frame[60] = { [12] = ETH_P_802_EX1 >> 8, [13] = ETH_P_802_EX1 & 0xff };
+	struct kevent ev;
+
+	if (p < 0)
+		SKIP(return, "no packet sockets");
+	ASSERT_EQ(0, setsockopt(p, SOL_PACKET, PACKET_RX_RING, &ring,
+				sizeof(ring)));
+	ASSERT_EQ(0, bind(p, (struct sockaddr *)&to, sizeof(to)));
+	ASSERT_EQ(0, kq_change(kq, p, EVFILT_READ, EV_ADD, NOTE_LOWAT, 1,
+			       NULL));
+	EXPECT_EQ(0, kq_pending(kq));
+	ASSERT_EQ((ssize_t)sizeof(frame),
+		  sendto(p, frame, sizeof(frame), 0, (struct sockaddr *)&to,
+			 sizeof(to)));
 	ASSERT_EQ(1, kq_wait(kq, &ev, 1));
 	EXPECT_EQ(1, ev.data);
 }
