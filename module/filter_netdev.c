@@ -207,8 +207,24 @@ static int netdev_fired(struct knote *kn, long hint)
 	return kn->kn_fflags != 0;
 }
 
+/*
+ * Another namespace has others of these numbers, and one may come back.  An
+ * interface that has gone is known by its number.
+ */
+static bool netdev_same(const struct knote *kn)
+{
+	const struct link *link = READ_ONCE(kn->kn_hook);
+	const struct net_device *dev;
+
+	if (!link)
+		return true;
+	dev = dev_get_by_index_rcu(current->nsproxy->net_ns, kn->kn_id);
+	return link->state == NOTE_LINKINV ? !dev : dev == link->dev;
+}
+
 const struct filterops netdev_filtops = {
 	.f_attach	= netdev_attach,
 	.f_detach	= netdev_detach,
 	.f_event	= netdev_fired,
+	.f_same		= netdev_same,
 };

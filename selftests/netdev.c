@@ -256,6 +256,40 @@ TEST_F(netdev, namespace_ends)
 			NOTE_LINKINV);
 }
 
+/* in another namespace the same number is another interface, or none */
+TEST_F(netdev, another_namespace)
+{
+	/* Which lives on. */
+	int before = open("/proc/self/ns/net", O_RDONLY);
+
+	ASSERT_LE(0, before);
+	ASSERT_EQ(0, system("ip link add kq1 index 77 type dummy"));
+	ASSERT_EQ(0, add(self->kq, 1, NOTE_LINKUP));
+	ASSERT_EQ(0, add(self->kq, 77, NOTE_LINKUP));
+	ASSERT_EQ(0, unshare(CLONE_NEWNET));
+	EXPECT_EQ(-ENXIO, add(self->kq, 77, NOTE_LINKUP));
+	ASSERT_EQ(0, add(self->kq, 1, NOTE_LINKUP));
+	ASSERT_EQ(0, set_up("lo", true));
+	KQ_EXPECT_EVENT(self->kq, 1, EVFILT_NETDEV, EV_CLEAR, NOTE_LINKUP,
+			NOTE_LINKUP);
+	close(before);
+}
+
+/* one that comes back is another, when it is added again */
+TEST_F(netdev, comes_back)
+{
+	ASSERT_EQ(0, system("ip link add kq1 index 77 type dummy"));
+	ASSERT_EQ(0, add(self->kq, 77, NOTE_ALL));
+	ASSERT_EQ(0, kq_change(self->kq, 77, EVFILT_NETDEV, EV_DISABLE,
+			       NOTE_ALL, 0, NULL));
+	ASSERT_EQ(0, system("ip link del kq1"));
+	ASSERT_EQ(0, system("ip link add kq1 index 77 type dummy"));
+	ASSERT_EQ(0, add(self->kq, 77, NOTE_ALL));
+	ASSERT_EQ(0, set_up("kq1", true));
+	KQ_EXPECT_EVENT(self->kq, 77, EVFILT_NETDEV, EV_CLEAR, NOTE_LINKUP,
+			NOTE_LINKUP);
+}
+
 /* DISABLE holds back, and ENABLE delivers what was collected */
 TEST_F(netdev, disabled_it_collects)
 {
