@@ -5,6 +5,7 @@
  * The list is walked in slices, so that interrupts are not off for long, with
  * a cursor in it in between, which others recognise by KN_MARKER.
  */
+#include <linux/cred.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 
@@ -58,23 +59,33 @@ static void show_knote(struct seq_file *m, const struct knote *kn)
 	show_end(m, comma);
 }
 
+/* A copy of a queue may have come to somebody else. */
+static bool may_see_knotes(const struct kqueue *kq)
+{
+	return kqueue_owned(kq) || uid_eq(current_uid(), kq->cred->uid) ||
+	       ns_capable(kq->cred->user_ns, CAP_SYS_PTRACE);
+}
+
 /**
  * fdinfo_show - describe a queue and list its knotes
  * @m: where to
  * @kq: the queue
+ *
+ * The knotes for its owner, its user and who may trace any alone.
  *
  * Context: process, may sleep.
  */
 void fdinfo_show(struct seq_file *m, struct kqueue *kq)
 {
 	struct knote cursor = { .kn_state = KN_MARKER };
+	bool knotes = may_see_knotes(kq);
 	struct knote *kn;
 	int n = 0;
 
 	raw_spin_lock_irq(&kq->lock);
 	show_queue(m, kq);
 	list_add(&cursor.kn_link, &kq->knotes);
-	while (!list_is_last(&cursor.kn_link, &kq->knotes) &&
+	while (knotes && !list_is_last(&cursor.kn_link, &kq->knotes) &&
 	       !seq_has_overflowed(m)) {
 		kn = list_next_entry(&cursor, kn_link);
 		list_move(&cursor.kn_link, &kn->kn_link);

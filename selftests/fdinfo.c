@@ -411,6 +411,28 @@ TEST_F(fdinfo, not_for_other_users)
 	EXPECT_EQ(0, status);
 }
 
+/* Nor what the owner watches, for another user who has got a copy. */
+TEST_F(fdinfo, not_for_other_users_of_a_copy)
+{
+	static struct line line[4];
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, kq_add(self->kq, 1, EVFILT_USER, 0));
+	/* The library closes queues in children that it sees. */
+	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		if (read_lines(getpid(), self->kq, line, 4) != 1 ||
+		    setresuid(65534, 65534, 65534) ||
+		    prctl(PR_SET_DUMPABLE, 1))
+			_exit(1);
+		_exit(read_lines(getpid(), self->kq, line, 4) ? 2 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
 #define STEADY	1000
 
 static struct line lines[4 * STEADY];
