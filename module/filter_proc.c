@@ -31,9 +31,6 @@
 /* A user's knotes on one process: what its fork and its exec have to look at. */
 #define WATCHERS_MAX	4096
 
-/* A queue's knotes on one number: what looking for one of them has to look at. */
-#define SAME_MAX	64
-
 /*
  * Knotes for children to come; the worker is called when there are fewer than the
  * lower number, long before one user has taken a half.
@@ -260,12 +257,11 @@ static int watch_publish(struct proc_watch *watch, unsigned int max)
 }
 
 /*
- * How many knotes of a queue are on a number, for processes that have had it one
- * after the other; SAME_MAX where one may be for @pid, not NULL.  Queue locked.
+ * Whether a queue has no knote for a process yet, or one that somebody is adding,
+ * and its number may have one more.  Queue locked.
  */
-static unsigned int count_same(struct kqueue *kq,
-			       const struct kq_event *kev,
-			       const struct pid *pid)
+static bool child_is_new(struct kqueue *kq, const struct kq_event *kev,
+			 const struct pid *pid)
 {
 	const struct proc_watch *watch;
 	struct knote *kn;
@@ -278,11 +274,11 @@ static unsigned int count_same(struct kqueue *kq,
 			continue;
 		/* As proc_same() has it. */
 		watch = READ_ONCE(kn->kn_hook);
-		if (pid && (!watch || watch->pid == pid))
-			return SAME_MAX;
+		if (!watch || watch->pid == pid)
+			return false;
 		n++;
 	}
-	return n;
+	return n < KNOTE_SAME_MAX;
 }
 
 /* An entry that never joined can be removed like any other. */
@@ -305,7 +301,7 @@ static struct proc_watch *child_watch(struct proc_watch *parent,
 	struct proc_watch *watch;
 
 	kev.ident = pid_nr_ns(pid, parent->ns);
-	if (count_same(from->kn_kq, &kev, pid) >= SAME_MAX)
+	if (!child_is_new(from->kn_kq, &kev, pid))
 		return NULL;
 	watch = stock_take(from->kn_kq);
 	if (!watch)
@@ -585,19 +581,15 @@ static int proc_attach(struct knote *kn)
 	raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 	kn->kn_flags |= EV_CLEAR;
 	kn->kn_hook = watch;
-	if (count_same(kn->kn_kq, &kn->kn_kevent, NULL) > SAME_MAX)
-		error = -ENOMEM;
 	raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
-	if (error)
-		goto out_unhook;
 	error = watch_start(watch, kn->kn_sfflags);
-	if (error)
-		goto out_unhook;
+	if (error) {
+		WRITE_ONCE(kn->kn_hook, NULL);
+		goto out_free;
+	}
 	kn->kn_status &= ~KN_DETACHED;
 	return 0;
 
-out_unhook:
-	WRITE_ONCE(kn->kn_hook, NULL);
 out_free:
 	watch_free(watch);
 	return error;

@@ -35,6 +35,16 @@ static bool signal_is_for(const struct knote *kn, struct pid *pid, int sig)
 }
 
 /*
+ * A process that shares its table leaves it, and the queue, when it runs another
+ * program, which is nobody's business.  One that has kept its queue goes on.
+ */
+static bool signal_is_told(const struct knote *kn, const struct task_struct *task)
+{
+	return kn->kn_exec_id == READ_ONCE(task->self_exec_id) ||
+	       kn->kn_kq->files == READ_ONCE(task->files);
+}
+
+/*
  * As in BSD: a program that ignores its children is not told of them.  siglock
  * is held.
  */
@@ -45,14 +55,15 @@ static bool ignores_children(struct task_struct *task)
 	return sighand->action[SIGCHLD - 1].sa.sa_handler == SIG_IGN;
 }
 
-static void signal_sent(struct hlist_head *bucket, struct pid *pid, int sig)
+static void signal_sent(struct hlist_head *bucket, struct pid *pid, int sig,
+			const struct task_struct *task)
 {
 	unsigned long flags;
 	struct knote *kn;
 
 	rcu_read_lock();
 	hlist_for_each_entry_rcu(kn, bucket, kn_node) {
-		if (!signal_is_for(kn, pid, sig))
+		if (!signal_is_for(kn, pid, sig) || !signal_is_told(kn, task))
 			continue;
 		raw_spin_lock_irqsave(&kn->kn_kq->lock, flags);
 		kn->kn_data++;
@@ -72,7 +83,7 @@ static void signal_probe(void *data, int sig, struct kernel_siginfo *info,
 	if (hlist_empty(bucket) || result == TRACE_SIGNAL_OVERFLOW_FAIL ||
 	    (sig == SIGCHLD && ignores_children(task)))
 		return;
-	signal_sent(bucket, pid, sig);
+	signal_sent(bucket, pid, sig, task);
 }
 
 static struct trace_hook signal_hook = {
@@ -119,7 +130,9 @@ static int signal_attach(struct knote *kn)
 	kn->kn_flags |= EV_CLEAR;
 	raw_spin_unlock_irqrestore(&kn->kn_kq->lock, flags);
 
-	kn->kn_pid = get_pid(pid);
+	kn->kn_exec_id = current->self_exec_id;
+	/* From now on signal_same() looks at the process. */
+	WRITE_ONCE(kn->kn_pid, get_pid(pid));
 	bucket = bucket_of(pid, kn->kn_id);
 	lock = table_lock(&watchers, bucket);
 	raw_spin_lock_irqsave(lock, flags);
@@ -153,8 +166,17 @@ static int signal_event(struct knote *kn, long hint)
 	return kn->kn_data != 0;
 }
 
+/* Processes that share a table may have the same queue. */
+static bool signal_same(const struct knote *kn)
+{
+	const struct pid *pid = READ_ONCE(kn->kn_pid);
+
+	return !pid || pid == task_tgid(current);
+}
+
 const struct filterops signal_filtops = {
 	.f_attach	= signal_attach,
 	.f_detach	= signal_detach,
 	.f_event	= signal_event,
+	.f_same		= signal_same,
 };

@@ -306,16 +306,20 @@ bool knote_absent(const struct kqueue *kq, struct hlist_head *bucket,
 
 static bool peers_full(struct hlist_head *bucket, const struct knote *new)
 {
-	unsigned int peers = 0;
+	unsigned int peers = 0, same = 0;
 	struct knote *kn;
 
 	hlist_for_each_entry(kn, bucket, kn_hash) {
-		if (kn->kn_fp == new->kn_fp &&
-		    kn->kn_kq->files == new->kn_kq->files &&
-		    ++peers == PEERS_MAX)
-			return true;
+		if (kn->kn_fp != new->kn_fp)
+			continue;
+		if (kn->kn_fp)
+			peers += kn->kn_kq->files == new->kn_kq->files;
+		else
+			same += kn->kn_kq == new->kn_kq &&
+				kn->kn_id == new->kn_id &&
+				kn->kn_filter == new->kn_filter;
 	}
-	return false;
+	return peers >= PEERS_MAX || same >= KNOTE_SAME_MAX;
 }
 
 /**
@@ -323,7 +327,8 @@ static bool peers_full(struct hlist_head *bucket, const struct knote *new)
  * @kn: the knote, claimed; its queue locked and alive
  * @bucket: its place
  *
- * Return: 0, or -ENOMEM when too many knotes are on that file already.
+ * Return: 0, or -ENOMEM when too many knotes are on that file, or have that ident,
+ * already.
  */
 int knote_publish(struct knote *kn, struct hlist_head *bucket)
 {
@@ -332,7 +337,7 @@ int knote_publish(struct knote *kn, struct hlist_head *bucket)
 
 	lockdep_assert_held(&kn->kn_kq->lock);
 	raw_spin_lock(lock);
-	if (kn->kn_fp && peers_full(bucket, kn))
+	if (peers_full(bucket, kn))
 		error = -ENOMEM;
 	else
 		hlist_add_head_rcu(&kn->kn_hash, bucket);

@@ -15,6 +15,9 @@ void knote_exit(void);
 /* How many changes are made, and knotes allocated or freed, at a time. */
 #define KNOTE_LOT	16
 
+/* Knotes of one ident in a queue, of what it has named one after the other. */
+#define KNOTE_SAME_MAX	64
+
 /**
  * struct knote_lot - knotes that come and go with some changes of a call
  * @nspare: how many were allocated ahead

@@ -269,6 +269,74 @@ TEST_F(owner, clone_files)
 	EXPECT_EQ(0, kq_trigger(self->kq, 3));
 }
 
+/*
+ * A process that shares the table and runs another program leaves it: its signals
+ * are no longer counted.
+ */
+TEST_F(owner, signals_of_a_program_that_left)
+{
+	pid_t pid = share();
+
+	if (pid == 0) {
+		if (kq_add(self->kq, SIGUSR1, EVFILT_SIGNAL, 0))
+			_exit(1);
+		signal(SIGUSR1, SIG_IGN);
+		kill(getpid(), SIGUSR1);
+		execl("/bin/sh", "sh", "-c", "kill -USR1 $$", NULL);
+		_exit(2);
+	}
+	EXPECT_EQ(0, status_of(pid));
+	KQ_EXPECT_EVENT(self->kq, SIGUSR1, EVFILT_SIGNAL, EV_CLEAR, 0, 1);
+	EXPECT_EQ(0, kq_pending(self->kq));
+}
+
+/* One that takes its queue along has them counted. */
+TEST_F(owner, signals_of_a_program_that_has_kept_it)
+{
+	char command[128];
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int kq = open("/dev/kqueue", O_RDWR);
+
+		snprintf(command, sizeof(command),
+			 "kill -USR1 $$; grep -q pending:1 /proc/$$/fdinfo/%d",
+			 kq);
+		if (fcntl(kq, F_SETFD, 0) ||
+		    kq_add(kq, SIGUSR1, EVFILT_SIGNAL, 0))
+			_exit(101);
+		signal(SIGUSR1, SIG_IGN);
+		execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(102);
+	}
+	EXPECT_EQ(0, status_of(pid));
+}
+
+/* Each process of the table has its signals; how many have had some is bounded. */
+TEST_F(owner, signals_of_each_process)
+{
+	int i;
+
+	signal(SIGUSR1, SIG_IGN);
+	for (i = 0; i < 65; i++) {
+		pid_t pid = share();
+
+		if (pid == 0)
+			_exit(-kq_add(self->kq, SIGUSR1, EVFILT_SIGNAL, 0));
+		EXPECT_EQ(i < 64 ? 0 : ENOMEM, status_of(pid));
+		if (i)
+			continue;
+		ASSERT_EQ(0, kq_add(self->kq, SIGUSR1, EVFILT_SIGNAL, 0));
+		kill(getpid(), SIGUSR1);
+		KQ_EXPECT_EVENT(self->kq, SIGUSR1, EVFILT_SIGNAL, EV_CLEAR, 0,
+				1);
+		ASSERT_EQ(0, kq_change(self->kq, SIGUSR1, EVFILT_SIGNAL,
+				       EV_DELETE, 0, 0, NULL));
+		EXPECT_EQ(-ENOENT, kq_change(self->kq, SIGUSR1, EVFILT_SIGNAL,
+					     EV_DELETE, 0, 0, NULL));
+	}
+}
+
 /* A queue that another process of the table has opened outlives it. */
 TEST(opened_by_a_sharing_process)
 {

@@ -69,7 +69,10 @@ struct kq_kevent {
  */
 #define KQ_CALL_RESUME		0x2
 
-/* Timeout is no address, but a time of CLOCK_MONOTONIC, in nanoseconds. */
+/*
+ * Timeout is no address, but a time of CLOCK_MONOTONIC, in nanoseconds, as it is
+ * outside of time namespaces.
+ */
 #define KQ_CALL_UNTIL		0x4
 
 #define KQ_CALL_FLAGS		(KQ_CALL_NARROW | KQ_CALL_RESUME | KQ_CALL_UNTIL)

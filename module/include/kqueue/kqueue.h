@@ -192,6 +192,7 @@ struct knote {
 		struct {
 			struct hlist_node	kn_node;
 			struct pid		*kn_pid;
+			u64			kn_exec_id;	/* its program */
 		};
 	};
 };
