@@ -461,17 +461,16 @@ static int pipe_read_sample(struct knote *kn, struct kq_event *ev,
 
 	if (!READ_ONCE(pipe->writers))
 		return file_sample(kn, ev, slot);
-	ev->data = amount_pipe(pipe);
+	ev->data = 0;
 	ev->fflags = 0;
-	if (ev->data)
-		return 1;
+	if (READ_ONCE(pipe->head) == READ_ONCE(pipe->tail))
+		return 0;
+	ev->data = amount_pipe(pipe);
 	/*
 	 * A write that fails may leave a buffer without bytes, and then the next one
 	 * wakes nobody: it is to be read, as ->poll says.
 	 */
-	if (READ_ONCE(pipe->head) != READ_ONCE(pipe->tail))
-		return file_sample(kn, ev, slot);
-	return 0;
+	return ev->data || READ_ONCE(pipe->head) != READ_ONCE(pipe->tail);
 }
 
 /* READ on what has no amount. */
