@@ -215,11 +215,12 @@ s64 amount_unix(struct sock *sk)
  * @pipe: the pipe
  *
  * Context: process, interrupts on.
+ * Return: the bytes, 0 where its buffers have none; negative where it is empty.
  */
 s64 amount_pipe(struct pipe_inode_info *pipe)
 {
 	unsigned int used, tail, mask;
-	u64 bytes = 0;
+	s64 bytes = -1;
 
 	/* Nobody replaces the ring while this is held. */
 	spin_lock_irq(&pipe->rd_wait.lock);
@@ -230,11 +231,14 @@ s64 amount_pipe(struct pipe_inode_info *pipe)
 	 */
 	tail = smp_load_acquire(&pipe->tail);
 	used = (typeof(pipe->head))(READ_ONCE(pipe->head) - tail);
-	mask = pipe->ring_size - 1;
-	for (used = min(used, pipe->ring_size); used; used--)
-		bytes += READ_ONCE(pipe->bufs[tail++ & mask].len);
+	if (used) {
+		bytes = 0;
+		mask = pipe->ring_size - 1;
+		for (used = min(used, pipe->ring_size); used; used--)
+			bytes += READ_ONCE(pipe->bufs[tail++ & mask].len);
+	}
 	spin_unlock_irq(&pipe->rd_wait.lock);
-	return min_t(u64, bytes, S64_MAX);
+	return bytes;
 }
 
 static s64 listen_backlog(struct sock *sk, enum kq_object object)
@@ -304,7 +308,7 @@ int amount_of_object(struct file *file, enum kq_object object,
 		*amount = queue_bytes(&sk->sk_receive_queue);
 		return 0;
 	case OBJECT_PIPE:
-		*amount = amount_pipe(file->private_data);
+		*amount = max(amount_pipe(file->private_data), 0LL);
 		return 0;
 	case OBJECT_UNIX:
 		*amount = amount_unix(sk);

@@ -59,11 +59,15 @@ static void show_knote(struct seq_file *m, const struct knote *kn)
 	show_end(m, comma);
 }
 
-/* A copy of a queue may have come to somebody else. */
-static bool may_see_knotes(const struct kqueue *kq)
+/*
+ * A copy of a queue may have come to somebody else, who may have a set-uid program
+ * read what he has opened.
+ */
+static bool may_see_knotes(const struct seq_file *m, const struct kqueue *kq)
 {
-	return kqueue_owned(kq) || uid_eq(current_uid(), kq->cred->uid) ||
-	       ns_capable(kq->cred->user_ns, CAP_SYS_PTRACE);
+	return kqueue_owned(kq) ||
+	       uid_eq(m->file->f_cred->uid, kq->cred->uid) ||
+	       file_ns_capable(m->file, kq->cred->user_ns, CAP_SYS_PTRACE);
 }
 
 /**
@@ -78,7 +82,7 @@ static bool may_see_knotes(const struct kqueue *kq)
 void fdinfo_show(struct seq_file *m, struct kqueue *kq)
 {
 	struct knote cursor = { .kn_state = KN_MARKER };
-	bool knotes = may_see_knotes(kq);
+	bool knotes = may_see_knotes(m, kq);
 	struct knote *kn;
 	int n = 0;
 

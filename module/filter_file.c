@@ -404,17 +404,18 @@ static int file_sample(struct knote *kn, struct kq_event *ev,
 			  ev, slot);
 }
 
+/* Whether what TCP has is what is read, with nothing on top that has read it. */
+static bool tcp_is_plain(const struct sock *sk)
+{
+	return !kq_sock_is_layered(sk) && !READ_ONCE(inet_csk(sk)->icsk_ulp_ops);
+}
+
 /*
  * READ on what can tell its bytes by itself.  Where there are some it is readable,
  * and its ->poll, which would say so, need not be asked; nor where a connection, or
  * a pipe that somebody writes to, has none, as it has after a program has read all
  * that there was.
  */
-static bool tcp_is_plain(const struct sock *sk)
-{
-	return !kq_sock_is_layered(sk) && !READ_ONCE(inet_csk(sk)->icsk_ulp_ops);
-}
-
 static int tcp_read_sample(struct knote *kn, struct kq_event *ev,
 			   void __user *slot)
 {
@@ -458,19 +459,21 @@ static int pipe_read_sample(struct knote *kn, struct kq_event *ev,
 			    void __user *slot)
 {
 	struct pipe_inode_info *pipe = kn->kn_fp->private_data;
+	s64 bytes;
 
 	if (!READ_ONCE(pipe->writers))
 		return file_sample(kn, ev, slot);
-	ev->data = 0;
+	bytes = amount_pipe(pipe);
 	ev->fflags = 0;
-	if (READ_ONCE(pipe->head) == READ_ONCE(pipe->tail))
+	ev->data = 0;
+	if (bytes < 0)
 		return 0;
-	ev->data = amount_pipe(pipe);
 	/*
 	 * A write that fails may leave a buffer without bytes, and then the next one
 	 * wakes nobody: it is to be read, as ->poll says.
 	 */
-	return ev->data || READ_ONCE(pipe->head) != READ_ONCE(pipe->tail);
+	ev->data = bytes;
+	return 1;
 }
 
 /* READ on what has no amount. */

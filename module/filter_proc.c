@@ -269,8 +269,7 @@ static bool child_is_new(struct kqueue *kq, const struct kq_event *kev,
 
 	hlist_for_each_entry_rcu(kn, knote_bucket(kq, NULL, kev), kn_hash,
 				 true) {
-		if (kn->kn_kq != kq || kn->kn_id != kev->ident ||
-		    kn->kn_filter != EVFILT_PROC)
+		if (!knote_has(kn, kq, kev))
 			continue;
 		/* As proc_same() has it. */
 		watch = READ_ONCE(kn->kn_hook);

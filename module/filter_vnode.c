@@ -206,13 +206,13 @@ static u32 entry_notes(struct watch *watch, const struct happening *h)
 	watch->nlink = watch->inode->i_nlink;
 	if (!(h->mask & (FS_RENAME | FS_MOVED_TO)))
 		return NOTE_WRITE | link;
+	if (h->mask & FS_MOVED_TO && watch->within) {
+		watch->within = false;
+		return 0;
+	}
 	if (h->within) {
 		watch->within = true;
 		return NOTE_WRITE | (watch->nlink < was ? NOTE_LINK : 0);
-	}
-	if (watch->within) {
-		watch->within = false;
-		return 0;
 	}
 	return NOTE_WRITE | NOTE_EXTEND | link;
 }

@@ -270,8 +270,7 @@ struct knote *knote_find(struct kqueue *kq, struct hlist_head *bucket,
 	/* With its interrupts off it is a reader of RCU, too. */
 	lockdep_assert_held(&kq->lock);
 	hlist_for_each_entry_rcu(kn, bucket, kn_hash, true) {
-		if (kn->kn_kq == kq && kn->kn_id == kev->ident &&
-		    kn->kn_filter == kev->filter && kn->kn_fp == fp &&
+		if (knote_has(kn, kq, kev) && kn->kn_fp == fp &&
 		    (!kn->kn_fop->f_same || kn->kn_fop->f_same(kn)))
 			return kn;
 	}
@@ -289,19 +288,14 @@ struct knote *knote_find(struct kqueue *kq, struct hlist_head *bucket,
 bool knote_absent(const struct kqueue *kq, struct hlist_head *bucket,
 		  const struct kq_event *kev)
 {
-	bool absent = true;
 	struct knote *kn;
 
 	rcu_read_lock();
-	hlist_for_each_entry_rcu(kn, bucket, kn_hash) {
-		if (kn->kn_kq == kq && kn->kn_id == kev->ident &&
-		    kn->kn_filter == kev->filter) {
-			absent = false;
+	hlist_for_each_entry_rcu(kn, bucket, kn_hash)
+		if (knote_has(kn, kq, kev))
 			break;
-		}
-	}
 	rcu_read_unlock();
-	return absent;
+	return !kn;
 }
 
 static bool peers_full(struct hlist_head *bucket, const struct knote *new)
@@ -315,9 +309,7 @@ static bool peers_full(struct hlist_head *bucket, const struct knote *new)
 		if (kn->kn_fp)
 			peers += kn->kn_kq->files == new->kn_kq->files;
 		else
-			same += kn->kn_kq == new->kn_kq &&
-				kn->kn_id == new->kn_id &&
-				kn->kn_filter == new->kn_filter;
+			same += knote_has(kn, new->kn_kq, &new->kn_kevent);
 	}
 	return peers >= PEERS_MAX || same >= KNOTE_SAME_MAX;
 }

@@ -64,6 +64,14 @@ struct kqueue *knote_of_slot(struct file *fp, const struct files_struct *files,
 			     struct kq_event *kev);
 void knote_fdclose_table(struct file *fp, struct files_struct *files);
 
+/* Whether a knote is one that a change to a queue may name. */
+static inline bool knote_has(const struct knote *kn, const struct kqueue *kq,
+			     const struct kq_event *kev)
+{
+	return kn->kn_kq == kq && kn->kn_id == kev->ident &&
+	       kn->kn_filter == kev->filter;
+}
+
 /* knote_activate_sync() for those who know nothing of it. */
 static inline void knote_activate(struct knote *kn)
 {
